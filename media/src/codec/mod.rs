@@ -1,0 +1,1 @@
+//! Codecs: how samples become payload bytes and back.

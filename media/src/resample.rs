@@ -1,0 +1,1 @@
+//! Resampling between the rates of legs and bridges.

@@ -1,0 +1,1 @@
+//! Talk detection: who speaks, with hysteresis.

@@ -1,0 +1,1 @@
+//! A lock-free, high-throughput event bus.
