@@ -1,1 +1,5 @@
 //! A lock-free, high-throughput event bus.
+
+mod stamp;
+
+pub use stamp::Stamp;
