@@ -1,5 +1,94 @@
 //! A lock-free, high-throughput event bus.
+//!
+//! Publishers never wait for subscribers, and never take a lock. Each subscription owns a bounded
+//! lock-free ring; what does not fit is dropped, counted, and told to that subscriber in place, and
+//! nobody else notices. A real-time thread publishes through an [`RtPublisher`], without a single
+//! allocation or system call.
+//!
+//! ```
+//! use stasis_bus::{Bus, Delivery, Settings, SubscriptionChange};
+//!
+//! struct Ringing { extension: u16 }
+//!
+//! let bus = Bus::new(Settings::default())?;
+//! let calls = bus.topic("calls");
+//! let mut events = calls.subscribe().accept::<Ringing>().pull()?;
+//!
+//! calls.publish(Ringing { extension: 100 });
+//! calls.publish("of a type that this subscription does not accept");
+//! events.unsubscribe();
+//!
+//! let mut seen = Vec::new();
+//! for delivery in events.iter() {
+//!     match &delivery {
+//!         Delivery::Message(message) => match message.downcast_ref::<Ringing>() {
+//!             Some(ringing) => seen.push(format!("{}: {}", message.topic().name(), ringing.extension)),
+//!             None if message.is::<SubscriptionChange>() => seen.push("subscription".into()),
+//!             None => unreachable!("not accepted"),
+//!         },
+//!         Delivery::Lagged(missed) => seen.push(format!("{missed} lost here")),
+//!     }
+//! }
+//! // Its own Subscribe comes first and its own Unsubscribe last.
+//! assert_eq!(seen, ["subscription", "calls: 100", "subscription"]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Promises
+//! - A publish that begins after another one on the same topic has returned is delivered after it,
+//!   to every subscription, from whatever threads, real-time or not.
+//! - Callbacks of one subscription never overlap. Its first message is its own
+//!   [`SubscriptionChange::Subscribe`], its last its own `Unsubscribe`, and nothing that was
+//!   accepted before the end is lost.
+//! - Every loss is counted by cause ([`Dropped`]) and told in place ([`Delivery::Lagged`]).
+//! - What a subscription does not accept never reaches its ring.
 
+#[cfg(not(loom))]
+mod bus;
+#[cfg(not(loom))]
+mod clock;
+#[cfg(not(loom))]
+mod dispatch;
+#[cfg(not(loom))]
+mod filter;
+mod gate;
+#[cfg(not(loom))]
+mod mailbox;
+mod marks;
+#[cfg(not(loom))]
+mod pull;
+#[cfg(not(loom))]
+mod retired;
+pub mod ring;
+#[cfg(not(loom))]
+mod rt;
+#[cfg(not(loom))]
+mod sleepers;
 mod stamp;
+#[cfg(not(loom))]
+mod subscription;
+mod sync;
+#[cfg(not(loom))]
+mod topic;
 
+#[cfg(not(loom))]
+pub use self::{
+    bus::{Bus, Settings, StartError},
+    clock::Clock,
+    dispatch::JoinError,
+    mailbox::{Dropped, SubscriptionId, SubscriptionStats},
+    pull::{PullSubscription, TryRecvError},
+    ring::{CELL_PAYLOAD, Message},
+    rt::{RtPublisher, RtPublisherSeed, TRIES},
+    subscription::{BusEnded, Delivery, Subscribe, Subscription, SubscriptionChange},
+    topic::{EntityId, Topic, TopicId, TopicInfo},
+};
 pub use stamp::Stamp;
+
+/// The lock-free parts that have no public name, for their models.
+#[cfg(loom)]
+pub mod model {
+    pub use crate::gate::Gate;
+    pub use crate::marks::{Mark, Page};
+    pub use crate::ring::{FreeStack, Lease, Lessor};
+}

@@ -1,0 +1,246 @@
+//! The models, one function each, so that tests and their broken twins run the same.
+
+use loom::cell::UnsafeCell;
+use loom::sync::Arc;
+use loom::sync::atomic::AtomicUsize;
+use loom::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use loom::thread;
+use stasis_bus::model::{FreeStack, Gate, Lessor, Mark, Page};
+use stasis_bus::ring::{Pop, Refused, ring};
+
+/// A model by name.
+pub const MODELS: &[(&str, fn())] = &[
+    ("two_producers_wrap_a_small_ring", two_producers_wrap_a_small_ring),
+    ("a_full_ring_tells_its_loss_in_place", a_full_ring_tells_its_loss_in_place),
+    ("closing_meets_a_late_producer", closing_meets_a_late_producer),
+    ("a_sleeping_consumer_is_always_woken", a_sleeping_consumer_is_always_woken),
+    ("a_mark_is_never_lost", a_mark_is_never_lost),
+    ("cells_come_back_whole_from_two_threads", cells_come_back_whole_from_two_threads),
+    ("the_last_to_return_frees_once", the_last_to_return_frees_once),
+];
+
+/// Runs the model of this name.
+pub fn run(name: &str) {
+    let model = MODELS.iter().find(|(known, _)| *known == name);
+    let (_, model) = model.unwrap_or_else(|| panic!("no model is named {name}"));
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(3);
+    builder.check(model);
+}
+
+/// Two producers fight for the second lap of a ring whose last slot the consumer is just emptying:
+/// one of them gets the free slot; the other gets the last one or finds the ring full. What was
+/// accepted comes out once, whole; what was refused does not.
+fn two_producers_wrap_a_small_ring() {
+    let (producer, mut consumer) = ring(2);
+    producer.push(Box::new(1)).unwrap();
+    producer.push(Box::new(2)).unwrap();
+    assert_eq!(consumer.pop(), Pop::Value(Box::new(1)));
+    let writers = [10, 20].map(|value| {
+        let producer = producer.clone();
+        thread::spawn(move || match producer.push(Box::new(value)) {
+            Ok(()) => value,
+            Err(Refused::Full(_)) => 0,
+            Err(other) => panic!("{other:?}"),
+        })
+    });
+    assert_eq!(consumer.pop(), Pop::Value(Box::new(2)));
+    let mut seen = Vec::new();
+    let mut look = |seen: &mut Vec<u32>| {
+        while let Pop::Value(value) = consumer.pop() {
+            seen.push(*value);
+        }
+    };
+    look(&mut seen); // while they push
+    let accepted = writers.map(|writer| writer.join().unwrap());
+    look(&mut seen);
+    assert!(accepted.iter().any(|value| *value > 0), "one slot was free all the time");
+    seen.sort_unstable();
+    let accepted: Vec<u32> = accepted.into_iter().filter(|value| *value > 0).collect();
+    assert_eq!(seen, accepted);
+}
+
+/// A producer meets a ring that may be full: it gets in, or counts a loss; the consumer is told of
+/// the loss after what was in before it and before what came after it.
+fn a_full_ring_tells_its_loss_in_place() {
+    let (producer, mut consumer) = ring(2);
+    producer.push(1).unwrap();
+    producer.push(2).unwrap();
+    let writer = thread::spawn(move || {
+        let mut refused = 0;
+        for value in [3, 4] {
+            if producer.push(value).is_err() {
+                producer.lose();
+                refused += 1;
+            }
+        }
+        producer.close();
+        refused
+    });
+    let mut seen = Vec::new();
+    loop {
+        match consumer.pop() {
+            Pop::Value(value) => seen.push(value),
+            Pop::Lagged(missed) => seen.extend((0..missed).map(|_| 0)),
+            Pop::Empty => thread::yield_now(),
+            Pop::Closed => break,
+        }
+    }
+    let refused = writer.join().unwrap();
+    // Where the writer lost its values is known by what is missing.
+    let expected: &[u32] = match (refused, seen.contains(&3), seen.contains(&4)) {
+        (0, true, true) => &[1, 2, 3, 4],
+        (1, true, false) => &[1, 2, 3, 0],
+        (1, false, true) => &[1, 2, 0, 4],
+        (2, false, false) => &[1, 2, 0, 0],
+        other => panic!("{other:?}: {seen:?}"),
+    };
+    assert_eq!(seen, expected);
+}
+
+/// The ring is closed while a producer is about to push: the value is either refused or delivered
+/// before the end, and nothing comes after the end.
+fn closing_meets_a_late_producer() {
+    let (producer, mut consumer) = ring(2);
+    let closer = producer.clone();
+    let writer = thread::spawn(move || match producer.push(Box::new(1)) {
+        Ok(()) => true,
+        Err(Refused::Closed(_)) => false,
+        Err(other) => panic!("{other:?}"),
+    });
+    closer.close();
+    let mut got = 0;
+    loop {
+        match consumer.pop() {
+            Pop::Value(value) => got += *value,
+            Pop::Empty => thread::yield_now(),
+            Pop::Closed => break,
+            Pop::Lagged(missed) => panic!("{missed} lost"),
+        }
+    }
+    let accepted = writer.join().unwrap();
+    assert_eq!(got, u32::from(accepted), "accepted and delivered differ");
+    assert_eq!(consumer.pop(), Pop::Closed);
+}
+
+/// A producer pushes while the consumer goes to sleep: either the consumer finds the value, or the
+/// producer's knock says that it must be woken. Never neither.
+fn a_sleeping_consumer_is_always_woken() {
+    let (producer, mut consumer) = ring(2);
+    let gate = Arc::new(Gate::busy());
+    let woken = Arc::new(AtomicUsize::new(0));
+    let writer = {
+        let (gate, woken) = (gate.clone(), woken.clone());
+        thread::spawn(move || {
+            producer.push(Box::new(1u32)).unwrap();
+            Gate::fence();
+            if gate.knock() {
+                woken.fetch_add(1, Release);
+            }
+        })
+    };
+    let asleep = gate.try_sleep(|| consumer.has_news());
+    writer.join().unwrap();
+    let wakes = woken.load(Acquire);
+    if asleep {
+        assert_eq!(wakes, 1, "asleep with news, and nobody wakes it");
+    } else {
+        assert_eq!(wakes, 0, "awake, and woken as well: it would be queued twice");
+    }
+    assert!(matches!(consumer.pop(), Pop::Value(_)));
+}
+
+/// Two subscriptions of one word are marked while a worker takes the marks: what was written before a mark is
+/// seen by whoever takes it, and no mark stays behind unseen.
+fn a_mark_is_never_lost() {
+    let page = Arc::new(Page::new());
+    let data = Arc::new([AtomicUsize::new(0), AtomicUsize::new(0)]);
+    let setter = {
+        let (page, data) = (page.clone(), data.clone());
+        thread::spawn(move || {
+            data[0].store(1, Relaxed);
+            Mark::new(page.clone(), 3).set();
+            data[1].store(1, Relaxed);
+            Mark::new(page, 5).set();
+        })
+    };
+    let mut found = Vec::new();
+    let look = |found: &mut Vec<usize>| {
+        page.take(|index| {
+            assert_eq!(data[usize::from(index == 5)].load(Relaxed), 1, "the mark came first");
+            found.push(index);
+        });
+    };
+    look(&mut found);
+    setter.join().unwrap();
+    if page.is_marked() {
+        look(&mut found);
+    }
+    found.sort_unstable();
+    assert_eq!(found, [3, 5]);
+}
+
+/// Two threads give cells back while the owner takes: each cell is taken once, after its last user
+/// is done with it.
+fn cells_come_back_whole_from_two_threads() {
+    let stack = Arc::new(FreeStack::new(2));
+    let cells = Arc::new([UnsafeCell::new(0u32), UnsafeCell::new(0u32)]);
+    let users: Vec<_> = (0..2)
+        .map(|cell| {
+            let (stack, cells) = (stack.clone(), cells.clone());
+            thread::spawn(move || {
+                // SAFETY: the cell is this thread's until it is put back.
+                cells[cell].with_mut(|content| unsafe { *content = 1 });
+                stack.put(cell as u32);
+            })
+        })
+        .collect();
+    let mut taken = [0, 0];
+    let mut look = || {
+        let mut next = stack.take_all();
+        while let Some(cell) = next {
+            taken[cell as usize] += 1;
+            // SAFETY: the cell is ours now.
+            cells[cell as usize].with_mut(|content| unsafe { *content += 1 });
+            next = stack.below(cell);
+        }
+    };
+    look();
+    users.into_iter().for_each(|user| user.join().unwrap());
+    look();
+    assert_eq!(taken, [1, 1]);
+}
+
+/// The owner goes while two leases are out: whoever is last frees, once, after everybody's use.
+fn the_last_to_return_frees_once() {
+    struct Watched {
+        content: UnsafeCell<u32>,
+        frees: Arc<AtomicUsize>,
+    }
+    impl Drop for Watched {
+        fn drop(&mut self) {
+            // SAFETY: the end of the object is exclusive, or loom will say so.
+            self.content.with_mut(|content| unsafe { *content = 0 });
+            self.frees.fetch_add(1, Relaxed);
+        }
+    }
+    // SAFETY (model): shared reads of `content` only, and the write at its end.
+    unsafe impl Send for Watched {}
+    // SAFETY (model): as above.
+    unsafe impl Sync for Watched {}
+
+    let frees = Arc::new(AtomicUsize::new(0));
+    let lessor = Lessor::new(Watched { content: UnsafeCell::new(7), frees: frees.clone() });
+    let readers: Vec<_> = (0..2)
+        .map(|_| {
+            let lease = lessor.lend();
+            thread::spawn(move || {
+                // SAFETY: a shared read while the lease is held.
+                assert_eq!(lease.content.with(|content| unsafe { *content }), 7);
+            })
+        })
+        .collect();
+    drop(lessor);
+    readers.into_iter().for_each(|reader| reader.join().unwrap());
+    assert_eq!(frees.load(Relaxed), 1);
+}

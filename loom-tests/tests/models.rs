@@ -1,0 +1,26 @@
+//! Every model holds, in every interleaving that loom tries.
+#![cfg(loom)]
+
+use stasis_loom_tests::models::{MODELS, run};
+
+macro_rules! models {
+    ($($name:ident)*) => {
+        $(#[test] fn $name() { run(stringify!($name)); })*
+        const TESTED: &[&str] = &[$(stringify!($name)),*];
+    };
+}
+
+models! {
+    two_producers_wrap_a_small_ring
+    a_full_ring_tells_its_loss_in_place
+    closing_meets_a_late_producer
+    a_sleeping_consumer_is_always_woken
+    a_mark_is_never_lost
+    cells_come_back_whole_from_two_threads
+    the_last_to_return_frees_once
+}
+
+#[test]
+fn every_model_is_tested() {
+    assert_eq!(TESTED, MODELS.iter().map(|(name, _)| *name).collect::<Vec<_>>());
+}

@@ -1,0 +1,356 @@
+//! The bus: what its topics and subscriptions have in common, and its pool of workers.
+
+use std::collections::HashMap;
+use std::thread::{self, JoinHandle};
+
+use arc_swap::ArcSwap;
+use crossbeam_queue::SegQueue;
+
+use crate::clock::Clock;
+use crate::dispatch::{self, Runner};
+use crate::mailbox::{Mailbox, Place, SubscriptionId};
+use crate::marks::{Mark, PAGE, Page};
+use crate::retired::Retired;
+use crate::rt::RtPublisherSeed;
+use crate::sleepers::{MOST_WORKERS, Sleepers};
+use crate::stamp::Stamp;
+use crate::subscription::SubscriptionCore;
+use crate::sync::{Arc, AtomicBool, AtomicU64, Mutex, MutexGuard, Relaxed, Weak};
+use crate::topic::{EntityId, List, Topic, TopicId, TopicShared};
+
+/// How a bus is made.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Threads that run callbacks, 1 to 64. 2 if not said.
+    pub workers: usize,
+    /// What messages of this bus say of their origin.
+    pub origin: EntityId,
+    /// How often, in milliseconds, a sleeping worker looks for what real-time publishers have left
+    /// without ringing. 5 if not said; it matters only while there are such publishers.
+    pub look_ms: u16,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings { workers: 2, origin: EntityId::default(), look_ms: 5 }
+    }
+}
+
+/// The error of making a bus: the operating system refused a thread or a file descriptor.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot start the bus's workers: {0}; lower `workers`, or raise the process's limits")]
+pub struct StartError(#[from] std::io::Error);
+
+/// An event bus. Cheap to clone; when the last handle is dropped, its subscriptions end, each with
+/// its final message, and the workers stop.
+#[derive(Clone, Debug)]
+pub struct Bus {
+    owner: Arc<Owner>,
+}
+
+impl Bus {
+    /// A bus with these settings; its workers start at once, named `bus-0`, `bus-1`, …
+    ///
+    /// # Errors
+    /// [`StartError`] when threads or file descriptors cannot be had.
+    pub fn new(settings: Settings) -> Result<Self, StartError> {
+        let workers = settings.workers.clamp(1, MOST_WORKERS);
+        let core = Arc::new(Core::new(workers, settings)?);
+        let mut owner = Owner { core, workers: Vec::new() };
+        for worker in 0..workers {
+            let core = owner.core.clone();
+            let thread = thread::Builder::new()
+                .name(format!("bus-{worker}"))
+                .spawn(move || dispatch::work(&core, worker))?;
+            owner.workers.push(thread);
+        }
+        Ok(Bus { owner: Arc::new(owner) })
+    }
+
+    /// The topic of this name; made now if there is none.
+    pub fn topic(&self, name: &str) -> Topic {
+        let core = &self.owner.core;
+        let mut control = core.control();
+        if let Some(shared) = control.topics.get(name).and_then(Weak::upgrade) {
+            return Topic::new(shared);
+        }
+        let id = TopicId(control.next_id());
+        let shared = Arc::new(TopicShared::new(core.clone(), id, name));
+        control.topics.insert(name.into(), Arc::downgrade(&shared));
+        Topic::new(shared)
+    }
+
+    /// A publisher for one real-time thread, with a pool of `cells` messages. Twice the largest
+    /// ring that it publishes to is a good size: a message occupies its cell until its last
+    /// subscriber is done with it.
+    pub fn rt_publisher(&self, cells: u32) -> RtPublisherSeed {
+        RtPublisherSeed::new(self.owner.core.clone(), cells)
+    }
+
+    /// The bus's clock, for those who pass the time themselves.
+    pub fn clock(&self) -> Clock {
+        self.owner.core.clock
+    }
+
+    /// The time on the bus's clock.
+    pub fn now(&self) -> Stamp {
+        self.owner.core.clock.now()
+    }
+
+    /// How many callbacks have panicked.
+    pub fn panics(&self) -> u64 {
+        self.owner.core.panics.load(Relaxed)
+    }
+}
+
+/// What the bus's handles share; its end is the bus's end.
+#[derive(Debug)]
+struct Owner {
+    core: Arc<Core>,
+    workers: Vec<JoinHandle<()>>,
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        let members = {
+            let mut control = self.core.control();
+            control.over = true;
+            control.members.iter().flatten().cloned().collect::<Vec<_>>()
+        };
+        members.iter().for_each(|member| member.core().unsubscribe());
+        drop(members);
+        self.core.stopping.store(true, Relaxed);
+        self.core.wake_workers();
+        // The last handle may go inside a callback. Its own subscription ends only after it has
+        // returned, so waiting here would be for ever: the workers then end by themselves.
+        let me = thread::current().id();
+        if self.workers.iter().all(|worker| worker.thread().id() != me) {
+            self.workers.drain(..).for_each(|worker| drop(worker.join()));
+        }
+    }
+}
+
+/// A subscription as the bus keeps it: what its mark leads to.
+#[derive(Clone)]
+pub(crate) enum Member {
+    Callback(Arc<Runner>),
+    Pull(Arc<SubscriptionCore>),
+}
+
+impl Member {
+    fn core(&self) -> &SubscriptionCore {
+        match self {
+            Member::Callback(runner) => runner.core(),
+            Member::Pull(core) => core,
+        }
+    }
+}
+
+/// What topics, subscriptions and workers share.
+pub(crate) struct Core {
+    clock: Clock,
+    origin: EntityId,
+    look_ms: u16,
+    /// Who is who: taken by the control side and by workers, never by a publish.
+    control: Mutex<Control>,
+    pages: ArcSwap<Vec<Arc<Page>>>,
+    /// Callbacks that have something to deliver.
+    ready: SegQueue<Arc<Runner>>,
+    sleepers: Sleepers,
+    stopping: AtomicBool,
+    /// Real-time publishers there are: while there are none, nobody needs to look.
+    rt_publishers: AtomicU64,
+    panics: AtomicU64,
+}
+
+#[derive(Default)]
+struct Control {
+    topics: HashMap<Box<str>, Weak<TopicShared>>,
+    members: Vec<Option<Member>>,
+    /// Places in `members` that nobody has.
+    vacant: Vec<usize>,
+    /// Callbacks that have not seen their end.
+    callbacks: usize,
+    retired: Retired,
+    last_id: u64,
+    /// No more subscriptions.
+    over: bool,
+}
+
+impl Control {
+    fn next_id(&mut self) -> u64 {
+        self.last_id += 1;
+        self.last_id
+    }
+}
+
+impl Core {
+    fn new(workers: usize, settings: Settings) -> Result<Self, StartError> {
+        Ok(Core {
+            clock: Clock::start(),
+            origin: settings.origin,
+            look_ms: settings.look_ms.max(1),
+            control: Mutex::default(),
+            pages: ArcSwap::default(),
+            ready: SegQueue::new(),
+            sleepers: Sleepers::new(workers)?,
+            stopping: AtomicBool::new(false),
+            rt_publishers: AtomicU64::new(0),
+            panics: AtomicU64::new(0),
+        })
+    }
+
+    fn control(&self) -> MutexGuard<'_, Control> {
+        self.control.lock().expect("no code that can panic runs while it is held")
+    }
+
+    pub(crate) fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    pub(crate) fn origin(&self) -> EntityId {
+        self.origin
+    }
+
+    pub(crate) fn forget_topic(&self, name: &str) {
+        let mut control = self.control();
+        // Another of the same name may have been made since the last handle went.
+        if control.topics.get(name).is_some_and(|topic| topic.strong_count() == 0) {
+            control.topics.remove(name);
+        }
+    }
+
+    /// Gives a new subscription its name and its place.
+    pub(crate) fn enroll(&self) -> Place {
+        let mut control = self.control();
+        let id = SubscriptionId(control.next_id());
+        let place = control.vacant.pop().unwrap_or(control.members.len());
+        if place == control.members.len() {
+            control.members.push(None);
+        }
+        if place / PAGE == self.pages.load().len() {
+            let mut pages = Vec::clone(&self.pages.load());
+            pages.push(Arc::new(Page::new()));
+            self.pages.store(Arc::new(pages));
+        }
+        let page = self.pages.load()[place / PAGE].clone();
+        Place { id, place, mark: Mark::new(page, place % PAGE) }
+    }
+
+    /// Makes a subscription known to the workers.
+    pub(crate) fn admit(&self, place: usize, member: Member) {
+        let mut control = self.control();
+        control.callbacks += usize::from(matches!(member, Member::Callback(_)));
+        control.members[place] = Some(member);
+    }
+
+    /// Ends what `admit` began. The second time it does nothing.
+    pub(crate) fn dismiss(&self, place: usize, id: SubscriptionId) {
+        let mut control = self.control();
+        let is_it =
+            control.members[place].as_ref().is_some_and(|member| member.core().mailbox().id == id);
+        if is_it {
+            let member = control.members[place].take();
+            control.callbacks -= usize::from(matches!(member, Some(Member::Callback(_))));
+            control.vacant.push(place);
+            drop(control); // before the member, whose end may need the lock
+        }
+    }
+
+    pub(crate) fn member(&self, place: usize) -> Option<Member> {
+        self.control().members.get(place)?.clone()
+    }
+
+    pub(crate) fn pages(&self) -> arc_swap::Guard<Arc<Vec<Arc<Page>>>> {
+        self.pages.load()
+    }
+
+    /// Adds a mailbox to a topic's list; gives the list as it was, or `None` when the bus is over.
+    pub(crate) fn join_list(
+        &self,
+        list: &ArcSwap<List>,
+        mailbox: &Arc<Mailbox>,
+    ) -> Option<Arc<List>> {
+        let mut control = self.control();
+        if control.over {
+            return None;
+        }
+        let before = list.load_full();
+        let mut after = List::clone(&before);
+        after.push(mailbox.clone());
+        let idle = control.retired.keep(list.swap(Arc::new(after)));
+        drop(control);
+        drop(idle);
+        Some(before)
+    }
+
+    /// Takes a mailbox off a topic's list and closes its ring; gives the list of those who stay,
+    /// or `None` when it was not there.
+    pub(crate) fn leave_list(&self, list: &ArcSwap<List>, mailbox: &Mailbox) -> Option<Arc<List>> {
+        let mut control = self.control();
+        let mut after = List::clone(&list.load());
+        let index = after.iter().position(|other| other.id == mailbox.id)?;
+        after.remove(index);
+        let after = Arc::new(after);
+        let idle = control.retired.keep(list.swap(after.clone()));
+        mailbox.producer.close();
+        drop(control);
+        drop(idle);
+        Some(after)
+    }
+
+    /// Queues a callback that has something to deliver.
+    pub(crate) fn queue(&self, runner: Arc<Runner>) {
+        self.ready.push(runner);
+    }
+
+    pub(crate) fn next_runner(&self) -> Option<Arc<Runner>> {
+        self.ready.pop()
+    }
+
+    pub(crate) fn wake_worker(&self) {
+        self.sleepers.wake_one();
+    }
+
+    pub(crate) fn wake_workers(&self) {
+        self.sleepers.wake_all();
+    }
+
+    /// Whether the bus has ended and every callback has seen its final message.
+    pub(crate) fn is_over(&self) -> bool {
+        self.stopping.load(Relaxed) && self.control().callbacks == 0
+    }
+
+    /// Has worker `worker` sleep until it is woken, or until it is time to look.
+    pub(crate) fn sleep(&self, worker: usize) {
+        let look = self.rt_publishers.load(Relaxed) > 0 || self.stopping.load(Relaxed);
+        let ms = if look { self.look_ms } else { 1_000 };
+        self.sleepers.sleep(worker, ms, || {
+            !self.ready.is_empty() || self.pages.load().iter().any(|page| page.is_marked())
+        });
+    }
+
+    pub(crate) fn count_panic(&self) {
+        self.panics.fetch_add(1, Relaxed);
+    }
+
+    /// Loads from an arc-swap once, so that it has made what it keeps for this thread.
+    pub(crate) fn warm(&self) {
+        drop(self.pages.load());
+    }
+
+    pub(crate) fn rt_publisher_came(&self) {
+        self.rt_publishers.fetch_add(1, Relaxed);
+        self.wake_workers(); // they sleep for longer while there is none
+    }
+
+    pub(crate) fn rt_publisher_left(&self) {
+        self.rt_publishers.fetch_sub(1, Relaxed);
+    }
+}
+
+impl std::fmt::Debug for Core {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Core").field("origin", &self.origin).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,179 @@
+//! Dispatch: the pool of workers that runs callbacks, in order and never two of one subscription.
+//!
+//! A worker takes the marks (`marks`), queues the subscriptions they name, and runs them: up to
+//! [`BATCH`] deliveries, then the subscription goes to the back of the line. Only the one who turned
+//! its gate to busy may have it queued, so it is queued once and run by one worker at a time.
+
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::bus::{Core, Member};
+use crate::mailbox::SubscriptionId;
+use crate::marks::PAGE;
+use crate::ring::{Consumer, Message, Pop};
+use crate::subscription::{Delivery, SubscriptionCore};
+use crate::sync::{Condvar, Mutex};
+
+/// Deliveries to one subscription before others have their turn.
+const BATCH: usize = 64;
+
+thread_local! {
+    /// The subscription whose callback this thread is in.
+    static RUNNING: Cell<Option<SubscriptionId>> = const { Cell::new(None) };
+}
+
+/// Why a `join` did not see the subscription through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum JoinError {
+    /// Called from the subscription's own callback: it would wait for itself. Unsubscribe there,
+    /// and join elsewhere.
+    #[error("a callback cannot join its own subscription: unsubscribe here and join elsewhere")]
+    OwnCallback,
+    /// The callback panicked; the subscription ended there, without its final message.
+    #[error("the subscription's callback panicked and ended it")]
+    Panicked,
+}
+
+type Handler = Box<dyn FnMut(Delivery) + Send>;
+
+/// A subscription with a callback, as the pool sees it.
+pub(crate) struct Runner {
+    core: SubscriptionCore,
+    /// Locked by the one worker that runs it: never contended.
+    inbox: Mutex<Option<Inbox>>,
+    outcome: Mutex<Option<Result<(), JoinError>>>,
+    has_outcome: Condvar,
+}
+
+struct Inbox {
+    consumer: Consumer<Message>,
+    handler: Handler,
+}
+
+impl Runner {
+    pub(crate) fn new(
+        core: SubscriptionCore,
+        consumer: Consumer<Message>,
+        handler: Handler,
+    ) -> Self {
+        Runner {
+            core,
+            inbox: Mutex::new(Some(Inbox { consumer, handler })),
+            outcome: Mutex::new(None),
+            has_outcome: Condvar::new(),
+        }
+    }
+
+    pub(crate) fn core(&self) -> &SubscriptionCore {
+        &self.core
+    }
+
+    pub(crate) fn join(&self) -> Result<(), JoinError> {
+        if RUNNING.get() == Some(self.core.mailbox().id) {
+            return Err(JoinError::OwnCallback);
+        }
+        let mut outcome = self.outcome.lock().expect("no panic while it is held");
+        loop {
+            match *outcome {
+                Some(result) => return result,
+                None => outcome = self.has_outcome.wait(outcome).expect("no panic while held"),
+            }
+        }
+    }
+
+    /// Delivers a batch. `true`: there is more, queue it again.
+    fn run(&self) -> bool {
+        let mut slot = self.inbox.lock().expect("panics of callbacks are caught inside");
+        let Some(inbox) = slot.as_mut() else { return false };
+        RUNNING.set(Some(self.core.mailbox().id));
+        let step = catch_unwind(AssertUnwindSafe(|| inbox.deliver_batch(&self.core)));
+        RUNNING.set(None);
+        let result = match step {
+            Ok(Step::More) => return true,
+            Ok(Step::Asleep) => return false,
+            Ok(Step::Ended) => Ok(()),
+            Err(_) => {
+                self.core.topic().core().count_panic();
+                self.core.unsubscribe();
+                Err(JoinError::Panicked)
+            }
+        };
+        // Dropping what the callback owns may panic, too; it must not take the worker along.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(slot.take())));
+        drop(slot);
+        self.core.ended();
+        *self.outcome.lock().expect("no panic while it is held") = Some(result);
+        self.has_outcome.notify_all();
+        false
+    }
+}
+
+enum Step {
+    /// The batch is full.
+    More,
+    /// Nothing left; the next message marks it again.
+    Asleep,
+    /// The final message was processed.
+    Ended,
+}
+
+impl Inbox {
+    fn deliver_batch(&mut self, core: &SubscriptionCore) -> Step {
+        for _ in 0..BATCH {
+            match self.consumer.pop() {
+                Pop::Value(message) => (self.handler)(Delivery::Message(message)),
+                Pop::Lagged(missed) => (self.handler)(Delivery::Lagged(missed)),
+                Pop::Empty => {
+                    if core.mailbox().gate.try_sleep(|| self.consumer.has_news()) {
+                        return Step::Asleep;
+                    }
+                }
+                Pop::Closed => {
+                    (self.handler)(Delivery::Message(core.final_message()));
+                    return Step::Ended;
+                }
+            }
+        }
+        Step::More
+    }
+}
+
+/// One worker's life.
+pub(crate) fn work(core: &Core, worker: usize) {
+    loop {
+        core.take_marks();
+        if let Some(runner) = core.next_runner() {
+            if runner.run() {
+                core.queue(runner);
+            }
+            continue;
+        }
+        if core.is_over() {
+            // The others must see it, too.
+            return core.wake_workers();
+        }
+        core.sleep(worker);
+    }
+}
+
+impl Core {
+    /// Takes all marks off: queues callbacks, and wakes those who wait in `recv` on behalf of
+    /// real-time publishers, which may not.
+    fn take_marks(&self) {
+        let mut queued = 0;
+        for (number, page) in self.pages().iter().enumerate() {
+            if page.is_marked() {
+                page.take(|index| match self.member(number * PAGE + index) {
+                    Some(Member::Callback(runner)) => {
+                        self.queue(runner);
+                        queued += 1;
+                    }
+                    Some(Member::Pull(core)) => self.wake(core.mailbox()),
+                    None => {}
+                });
+            }
+        }
+        // One of them is ours.
+        (1..queued).for_each(|_| self.wake_worker());
+    }
+}

@@ -1,0 +1,355 @@
+//! The ring: a bounded lock-free queue from many producers to one consumer, and what travels in it.
+//!
+//! All `unsafe` of the bus is in this folder, behind safe interfaces:
+//!
+//! - [`ring`], [`Producer`], [`Consumer`]: the queue itself. Each subscription owns one; it also
+//!   carries commands to a real-time thread and retired objects away from it.
+//! - `lease`: an object that outlives its owner until everything lent has come back.
+//! - `message`: the shared, immutable message, counted by one write a publish.
+//! - `pool`, `free_stack`: preallocated message cells for a publisher that may not allocate.
+//!
+//! # The ring's story
+//! Every slot carries a stamp that says whose turn it is (see `slot`), and the tail word holds the
+//! next position and, in its lowest bit, whether the ring is closed.
+//!
+//! **A producer** reads the tail, then the stamp of that slot. If the slot is still occupied by the
+//! previous lap, the ring is full and the value comes back at once: nobody waits for a consumer.
+//! If it is free, it claims the position by compare-and-swap on the tail, writes, and stamps.
+//! A claim that fails means that another producer got the position; it tries the next one.
+//!
+//! **The consumer** looks only at the slot at its head: written, or not. It never touches the line
+//! that producers fight for, unless the ring looks empty.
+//!
+//! **Where they collide**: only in a slot, and the stamp hands it over (Release to Acquire, both
+//! ways). A producer that is preempted between claim and stamp hides what was written behind it
+//! from the consumer until it runs again; it hinders no other producer until the ring is full.
+//!
+//! **Closing** sets the bit in the tail, the very word that claims are made on: claims before it
+//! will be delivered, claims after it fail. The consumer knows that it is at the end when its head
+//! is the tail's position and the bit is set. No slot is needed for the end, and no grace period.
+//!
+//! **Loss** has a place. A refused value adds one to `lost`; every later entry carries the count
+//! that its producer saw, so the consumer finds each gap where it is and reports it there
+//! ([`Pop::Lagged`]), or, if nothing came after it, at the end.
+
+mod free_stack;
+mod lease;
+#[cfg(not(loom))]
+mod message;
+#[cfg(not(loom))]
+mod pool;
+mod slot;
+
+use core::fmt;
+
+use crossbeam_utils::CachePadded;
+
+#[cfg(loom)]
+pub use self::free_stack::FreeStack;
+#[cfg(not(loom))]
+pub(crate) use self::lease::Lessor;
+#[cfg(loom)]
+pub use self::lease::{Lease, Lessor};
+#[cfg(not(loom))]
+pub use self::message::Message;
+#[cfg(not(loom))]
+pub(crate) use self::message::{Meta, Shares};
+#[cfg(not(loom))]
+pub use self::pool::CELL_PAYLOAD;
+#[cfg(not(loom))]
+pub(crate) use self::pool::CellPool;
+use self::slot::{Entry, Slot};
+use crate::sync::{Acquire, Arc, AtomicU64, Relaxed, Release, broken, order, spin_loop};
+
+/// The bit of the tail word that says that the ring is closed.
+const CLOSED: u64 = 1;
+/// What a claim adds to the tail word.
+const ONE: u64 = 2;
+
+/// Makes a ring for at least `capacity` values: rounded up to a power of two, at least 2.
+///
+/// # Panics
+/// When the capacity is beyond what the machine can address.
+pub fn ring<T>(capacity: usize) -> (Producer<T>, Consumer<T>) {
+    let capacity = capacity.next_power_of_two().max(2);
+    let ring = Arc::new(Ring {
+        tail: CachePadded::new(Tail { word: AtomicU64::new(0), lost: AtomicU64::new(0) }),
+        head: CachePadded::new(AtomicU64::new(0)),
+        slots: (0..capacity as u64).map(Slot::free_for).collect(),
+    });
+    (Producer { ring: ring.clone() }, Consumer { ring, head: 0, told: 0 })
+}
+
+struct Ring<T> {
+    /// The producers' line.
+    tail: CachePadded<Tail>,
+    /// Where the consumer is: written by it alone, read for statistics and by `drop`.
+    head: CachePadded<AtomicU64>,
+    slots: Box<[Slot<T>]>,
+}
+
+struct Tail {
+    /// The next position, shifted left by one; the lowest bit is [`CLOSED`].
+    word: AtomicU64,
+    /// Values that did not get in.
+    lost: AtomicU64,
+}
+
+// SAFETY: values are moved from one thread to another, never shared: `T: Send` is enough. The
+// slots hand them over by their stamps.
+unsafe impl<T: Send> Send for Ring<T> {}
+// SAFETY: as above; every access to a slot's cell is ordered by its stamp.
+unsafe impl<T: Send> Sync for Ring<T> {}
+
+impl<T> Ring<T> {
+    fn slot(&self, position: u64) -> &Slot<T> {
+        &self.slots[(position as usize) & (self.slots.len() - 1)]
+    }
+
+    fn close(&self) {
+        // Pairs with the Acquire load in `pop`: losses counted before the end are told before it.
+        self.tail.word.fetch_or(CLOSED, order("ring.close.release", Release));
+    }
+}
+
+impl<T> Drop for Ring<T> {
+    fn drop(&mut self) {
+        // Nobody else is left: what was written and never taken is dropped here.
+        let capacity = self.slots.len() as u64;
+        let mut position = self.head.load(Relaxed);
+        while self.slot(position).is_written(position) {
+            // SAFETY: exclusive access, written, and each position is visited once.
+            drop(unsafe { self.slot(position).take(position, capacity) });
+            position += 1;
+        }
+    }
+}
+
+/// Why a value was not taken; it comes back.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Refused<T> {
+    /// Every slot is occupied.
+    Full(T),
+    /// Other producers won every try that [`Producer::offer`] was given.
+    Contended(T),
+    /// The ring is closed.
+    Closed(T),
+}
+
+impl<T> Refused<T> {
+    /// The value that was not taken.
+    pub fn into_inner(self) -> T {
+        match self {
+            Refused::Full(value) | Refused::Contended(value) | Refused::Closed(value) => value,
+        }
+    }
+}
+
+/// The sending end of a [`ring`]; clone it for more producers.
+pub struct Producer<T> {
+    ring: Arc<Ring<T>>,
+}
+
+impl<T> Producer<T> {
+    /// Puts `value` in, or gives it back: [`Refused::Full`] or [`Refused::Closed`]. Lock-free: it
+    /// tries again only when another producer has got in.
+    ///
+    /// # Errors
+    /// The value, and why it was not taken.
+    pub fn push(&self, value: T) -> Result<(), Refused<T>> {
+        self.offer(value, u32::MAX)
+    }
+
+    /// As [`push`](Self::push), but gives up as [`Refused::Contended`] after `tries` lost races:
+    /// wait-free, for a thread with a deadline.
+    ///
+    /// # Errors
+    /// The value, and why it was not taken.
+    #[inline]
+    pub fn offer(&self, value: T, tries: u32) -> Result<(), Refused<T>> {
+        let ring = &*self.ring;
+        let mut tail = ring.tail.word.load(Relaxed);
+        for _ in 0..tries {
+            if tail & CLOSED != 0 && !broken("ring.close.check") {
+                return Err(Refused::Closed(value));
+            }
+            // Read before the claim, so that it never counts a loss behind this entry. Relaxed:
+            // what this publish must see was counted before it began.
+            let lost_before = ring.tail.lost.load(Relaxed);
+            let position = tail >> 1;
+            let slot = ring.slot(position);
+            let stamp = slot.stamp_for_producer();
+            if stamp == position {
+                // Relaxed: the slot's stamp carries the data; the tail only hands out positions.
+                match ring.tail.word.compare_exchange_weak(tail, tail + ONE, Relaxed, Relaxed) {
+                    Ok(_) => {
+                        // SAFETY: the position is ours and its slot's stamp said so.
+                        unsafe { slot.write(position, Entry { value, lost_before }) };
+                        return Ok(());
+                    }
+                    Err(now) => tail = now,
+                }
+            } else if (stamp.wrapping_sub(position) as i64) < 0 {
+                return Err(Refused::Full(value));
+            } else {
+                tail = ring.tail.word.load(Relaxed);
+            }
+            spin_loop();
+        }
+        Err(Refused::Contended(value))
+    }
+
+    /// Counts one value as lost here: the consumer is told between the values around it.
+    pub fn lose(&self) {
+        // Pairs with the Acquire load in `pop`: who sees the count also sees a tail at least as
+        // far as the one that was full.
+        self.ring.tail.lost.fetch_add(1, order("ring.lose.release", Release));
+    }
+
+    /// Closes the ring: what was put in before is delivered, what comes later is refused.
+    pub fn close(&self) {
+        self.ring.close();
+    }
+
+    /// Whether the ring is closed.
+    pub fn is_closed(&self) -> bool {
+        self.ring.tail.word.load(Relaxed) & CLOSED != 0
+    }
+
+    /// How many values were put in since the ring was made.
+    pub fn pushed(&self) -> u64 {
+        self.ring.tail.word.load(Relaxed) >> 1
+    }
+
+    /// How many values were taken out since the ring was made.
+    pub fn popped(&self) -> u64 {
+        self.ring.head.load(Relaxed)
+    }
+
+    /// How many values were [lost](Self::lose).
+    pub fn lost(&self) -> u64 {
+        self.ring.tail.lost.load(Relaxed)
+    }
+
+    /// How many values fit.
+    pub fn capacity(&self) -> usize {
+        self.ring.slots.len()
+    }
+}
+
+impl<T> Clone for Producer<T> {
+    fn clone(&self) -> Self {
+        Producer { ring: self.ring.clone() }
+    }
+}
+
+impl<T> fmt::Debug for Producer<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Producer")
+            .field("capacity", &self.capacity())
+            .field("pushed", &self.pushed())
+            .field("popped", &self.popped())
+            .field("lost", &self.lost())
+            .finish()
+    }
+}
+
+/// What [`Consumer::pop`] found.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Pop<T> {
+    /// The next value.
+    Value(T),
+    /// So many values were lost at this place.
+    Lagged(u64),
+    /// Nothing now.
+    Empty,
+    /// The ring is closed and everything was taken out.
+    Closed,
+}
+
+/// The receiving end of a [`ring`]. Dropping it closes the ring.
+pub struct Consumer<T> {
+    ring: Arc<Ring<T>>,
+    /// The position to take out next.
+    head: u64,
+    /// How many losses were reported.
+    told: u64,
+}
+
+impl<T> Consumer<T> {
+    /// Takes the next value out, or says that values were lost at this place. Wait-free.
+    #[inline]
+    pub fn pop(&mut self) -> Pop<T> {
+        let ring = &*self.ring;
+        let slot = ring.slot(self.head);
+        if slot.is_written(self.head) {
+            // SAFETY: we are the consumer and the entry at our head is written.
+            let lost = unsafe { slot.lost_before() };
+            if lost > self.told {
+                return self.tell(lost);
+            }
+            // SAFETY: as above, and the head moves on, so it is taken once.
+            let value = unsafe { slot.take(self.head, ring.slots.len() as u64) };
+            self.head += 1;
+            ring.head.store(self.head, Relaxed); // statistics
+            return Pop::Value(value);
+        }
+        // Nothing at the head. Pairs with the Release in `lose`: the losses counted here happened
+        // at a tail no further than the one read next, so they belong before our head if the two
+        // are equal.
+        let lost = ring.tail.lost.load(order("ring.told.acquire", Acquire));
+        // Pairs with the Release in `close`.
+        let tail = ring.tail.word.load(order("ring.end.acquire", Acquire));
+        if tail >> 1 != self.head && !broken("ring.end.check") {
+            return Pop::Empty; // claimed, not yet written
+        }
+        if lost > self.told {
+            return self.tell(lost);
+        }
+        if tail & CLOSED == 0 {
+            return Pop::Empty;
+        }
+        // Once more: a loss may have been counted since, and before the ring was closed.
+        let lost = ring.tail.lost.load(Relaxed);
+        if lost > self.told && !broken("ring.end.losses") {
+            return self.tell(lost);
+        }
+        Pop::Closed
+    }
+
+    fn tell(&mut self, lost: u64) -> Pop<T> {
+        let missed = lost - self.told;
+        self.told = lost;
+        Pop::Lagged(missed)
+    }
+
+    /// Whether the next [`pop`](Self::pop) finds more than [`Pop::Empty`].
+    ///
+    /// A consumer that goes to sleep says so, passes a sequentially consistent fence and asks this;
+    /// a producer that has put something in passes such a fence and asks whether it sleeps.
+    pub fn has_news(&self) -> bool {
+        if self.ring.slot(self.head).is_written(self.head) {
+            return true;
+        }
+        let tail = self.ring.tail.word.load(Relaxed);
+        let at_end = tail >> 1 == self.head;
+        at_end && (tail & CLOSED != 0 || self.ring.tail.lost.load(Relaxed) != self.told)
+    }
+}
+
+impl<T> Drop for Consumer<T> {
+    fn drop(&mut self) {
+        self.ring.close();
+        // What is already there goes now, so that it does not wait for the last producer.
+        while matches!(self.pop(), Pop::Value(_) | Pop::Lagged(_)) {}
+    }
+}
+
+impl<T> fmt::Debug for Consumer<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Consumer").field("head", &self.head).field("told", &self.told).finish()
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests;

@@ -1,0 +1,104 @@
+//! The real-time publisher: publishes from a thread that may not wait.
+//!
+//! Its [`publish`](RtPublisher::publish) makes no allocation, no free, no lock and no system call,
+//! and its work is bounded by the number of subscriptions: messages come from a pool made
+//! beforehand, each ring gets [`TRIES`] tries, readers that sleep are only marked, and nothing that
+//! it lets go of is the last reference to anything.
+
+use std::any::Any;
+use std::fmt;
+use std::marker::PhantomData;
+
+use crate::bus::Core;
+use crate::ring::CellPool;
+use crate::stamp::Stamp;
+use crate::sync::Arc;
+use crate::topic::Topic;
+
+/// Races for one ring that a real-time publish may lose before it drops the message there.
+pub const TRIES: u32 = 8;
+
+/// A real-time publisher on its way to its thread; made by [`Bus::rt_publisher`](crate::Bus::rt_publisher).
+pub struct RtPublisherSeed {
+    core: Arc<Core>,
+    pool: CellPool,
+}
+
+impl RtPublisherSeed {
+    pub(crate) fn new(core: Arc<Core>, cells: u32) -> Self {
+        core.rt_publisher_came();
+        RtPublisherSeed { pool: CellPool::new(cells), core }
+    }
+
+    /// Binds it to the calling thread, for good. Allocates what has to be there before the first
+    /// publish.
+    pub fn bind(self) -> RtPublisher {
+        self.core.warm();
+        RtPublisher { seed: self, rings: false, _one_thread: PhantomData }
+    }
+}
+
+impl Drop for RtPublisherSeed {
+    fn drop(&mut self) {
+        self.core.rt_publisher_left();
+    }
+}
+
+impl fmt::Debug for RtPublisherSeed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RtPublisherSeed").finish_non_exhaustive()
+    }
+}
+
+/// Publishes from one thread that may not wait.
+///
+/// Messages are `Copy` and at most [`CELL_PAYLOAD`](crate::CELL_PAYLOAD) bytes (a larger one does
+/// not compile): nothing of them has to be freed, wherever they end.
+pub struct RtPublisher {
+    seed: RtPublisherSeed,
+    /// Somebody was marked since the last bell.
+    rings: bool,
+    /// Neither `Send` nor `Sync`: what was warmed was this thread's.
+    _one_thread: PhantomData<*const ()>,
+}
+
+impl RtPublisher {
+    /// Publishes `payload` with the time `now` to every subscription of `topic` that accepts its
+    /// type; says how many took it.
+    ///
+    /// A subscription whose ring is full, or was fought for [`TRIES`] times in vain, loses the
+    /// message; if the pool has no cell, all of them do. Each loss is counted by cause and told to
+    /// the subscriber in place. In order with every other publisher of the topic.
+    #[inline]
+    pub fn publish<T>(&mut self, topic: &Topic, now: Stamp, payload: T) -> usize
+    where
+        T: Any + Copy + Send + Sync,
+    {
+        let pool = &mut self.seed.pool;
+        let build =
+            |count| pool.has_cell().then(|| pool.fill(topic.meta(now), payload, count)).flatten();
+        let (taken, marked) = topic.publish_marking::<T>(build, TRIES);
+        self.rings |= marked;
+        taken
+    }
+
+    /// Whether a reader was marked since the last [`ring_bell`](Self::ring_bell).
+    pub fn wants_bell(&self) -> bool {
+        self.rings
+    }
+
+    /// Wakes a worker if a reader was marked: at most one write to an eventfd (elsewhere than on
+    /// Linux, one unpark). For the shell around the real-time work, once a tick; without it the
+    /// workers look by themselves every few milliseconds.
+    pub fn ring_bell(&mut self) {
+        if std::mem::take(&mut self.rings) {
+            self.seed.core.wake_worker();
+        }
+    }
+}
+
+impl fmt::Debug for RtPublisher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RtPublisher").field("rings", &self.rings).finish_non_exhaustive()
+    }
+}

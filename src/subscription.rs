@@ -1,0 +1,225 @@
+//! Subscriptions: who receives what is published to a topic, and what it is told of itself.
+
+use std::any::Any;
+use std::fmt;
+
+use crate::bus::Member;
+use crate::clock::Clock;
+use crate::dispatch::{JoinError, Runner};
+use crate::filter::Filter;
+use crate::mailbox::{Mailbox, Reader, SubscriptionId, SubscriptionStats};
+use crate::pull::{PullSubscription, Waiter};
+use crate::ring::{Consumer, Message, Shares, ring};
+use crate::sync::Arc;
+use crate::topic::Topic;
+
+/// What a subscriber is given.
+#[derive(Clone, Debug)]
+pub enum Delivery {
+    /// A message. Its first topic and its time are in it.
+    Message(Message),
+    /// So many messages were lost here, between the one before and the one after: the ring was
+    /// full, or a real-time publisher could not wait. Ask whoever knows for the state.
+    Lagged(u64),
+}
+
+impl PartialEq for Delivery {
+    /// Messages are equal when they are the same one (not a copy of its content).
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Delivery::Message(a), Delivery::Message(b)) => a.same(b),
+            (Delivery::Lagged(a), Delivery::Lagged(b)) => a == b,
+            _ => false,
+        }
+    }
+}
+
+impl Delivery {
+    /// The message, unless it is a [`Lagged`](Delivery::Lagged).
+    pub fn message(&self) -> Option<&Message> {
+        match self {
+            Delivery::Message(message) => Some(message),
+            Delivery::Lagged(_) => None,
+        }
+    }
+
+    /// The payload, if this is a message of type `T`.
+    pub fn downcast_ref<T: Any>(&self) -> Option<&T> {
+        self.message()?.downcast_ref()
+    }
+}
+
+/// A subscription came or went. Each subscription's first and last message are its own; those of
+/// others reach who accepts this type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SubscriptionChange {
+    /// It is on the topic from here on.
+    Subscribe(SubscriptionId),
+    /// It has left. For itself: nothing comes after this.
+    Unsubscribe(SubscriptionId),
+}
+
+/// The error of subscribing to a topic whose bus has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the bus has ended: make a new one, or keep its handle until the last subscription is made"
+)]
+pub struct BusEnded;
+
+/// How a subscription will be; made by [`Topic::subscribe`], finished by
+/// [`callback`](Self::callback) or [`pull`](Self::pull).
+pub struct Subscribe<'a> {
+    topic: &'a Topic,
+    capacity: usize,
+    filter: Filter,
+}
+
+impl<'a> Subscribe<'a> {
+    pub(crate) fn new(topic: &'a Topic) -> Self {
+        Subscribe { topic, capacity: 1024, filter: Filter::default() }
+    }
+
+    /// How many messages its ring holds: rounded up to a power of two; 1,024 if not said.
+    pub fn capacity(mut self, messages: usize) -> Self {
+        self.capacity = messages;
+        self
+    }
+
+    /// Accepts messages of type `T`. Without any `accept` it accepts everything; with some, only
+    /// those types and its own [`SubscriptionChange`]s: all else costs it nothing.
+    pub fn accept<T: Any>(mut self) -> Self {
+        self.filter.add::<T>();
+        self
+    }
+
+    /// Has `handler` called for each delivery, by the bus's pool: in order, never two at a time,
+    /// though not always by the same thread. A panic in it ends the subscription.
+    ///
+    /// # Errors
+    /// [`BusEnded`] when the bus is gone.
+    pub fn callback(
+        self,
+        handler: impl FnMut(Delivery) + Send + 'static,
+    ) -> Result<Subscription, BusEnded> {
+        let (core, consumer) = self.make(Reader::Pool);
+        let runner = Arc::new(Runner::new(core, consumer, Box::new(handler)));
+        runner.core().enter(Member::Callback(runner.clone()))?;
+        Ok(Subscription { runner })
+    }
+
+    /// Leaves the taking to the caller.
+    ///
+    /// # Errors
+    /// [`BusEnded`] when the bus is gone.
+    pub fn pull(self) -> Result<PullSubscription, BusEnded> {
+        let (core, consumer) = self.make(Reader::Pull(Waiter::new()));
+        let core = Arc::new(core);
+        core.enter(Member::Pull(core.clone()))?;
+        Ok(PullSubscription::new(core, consumer))
+    }
+
+    fn make(self, reader: Reader) -> (SubscriptionCore, Consumer<Message>) {
+        let (producer, consumer) = ring(self.capacity);
+        let place = self.topic.core().enroll();
+        let mailbox = Arc::new(Mailbox::new(place, self.filter, producer, reader));
+        (SubscriptionCore { topic: self.topic.clone(), mailbox }, consumer)
+    }
+}
+
+/// A subscription with a callback. Dropping it unsubscribes (without waiting; see
+/// [`join`](Self::join)).
+pub struct Subscription {
+    runner: Arc<Runner>,
+}
+
+impl Subscription {
+    /// Ends it: what its ring has accepted is delivered, then the final
+    /// [`SubscriptionChange::Unsubscribe`], then nothing. Does not wait.
+    pub fn unsubscribe(&self) {
+        self.runner.core().unsubscribe();
+    }
+
+    /// Unsubscribes and waits until the final message was processed and the callback dropped.
+    ///
+    /// # Errors
+    /// [`JoinError::OwnCallback`] from the subscription's own callback, which could only wait for
+    /// ever; [`JoinError::Panicked`] when a panic in the callback has ended it early.
+    pub fn join(&self) -> Result<(), JoinError> {
+        self.unsubscribe();
+        self.runner.join()
+    }
+
+    /// Its name within the bus.
+    pub fn id(&self) -> SubscriptionId {
+        self.runner.core().mailbox().id
+    }
+
+    /// What it got and lost so far.
+    pub fn stats(&self) -> SubscriptionStats {
+        self.runner.core().mailbox().stats()
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        self.unsubscribe();
+    }
+}
+
+impl fmt::Debug for Subscription {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subscription")
+            .field("id", &self.id())
+            .field("stats", &self.stats())
+            .finish()
+    }
+}
+
+/// What both kinds of subscription are made of.
+pub(crate) struct SubscriptionCore {
+    topic: Topic,
+    mailbox: Arc<Mailbox>,
+}
+
+impl SubscriptionCore {
+    pub(crate) fn mailbox(&self) -> &Mailbox {
+        &self.mailbox
+    }
+
+    pub(crate) fn topic(&self) -> &Topic {
+        &self.topic
+    }
+
+    pub(crate) fn clock(&self) -> Clock {
+        self.topic.core().clock()
+    }
+
+    /// Puts the first message in, then lists the mailbox on the topic.
+    fn enter(&self, member: Member) -> Result<(), BusEnded> {
+        let first = self.own_message(SubscriptionChange::Subscribe(self.mailbox.id));
+        // A ring has room for two, and this one is new.
+        let _ = self.mailbox.offer(first, 1);
+        // Who it is must be known before the first mark can lead to it.
+        self.topic.core().admit(self.mailbox.place, member);
+        self.topic.list_mailbox(&self.mailbox).inspect_err(|_| self.ended())
+    }
+
+    pub(crate) fn unsubscribe(&self) {
+        self.topic.unlist_mailbox(&self.mailbox);
+    }
+
+    /// The consumer has seen the end: its place among the marks is free again.
+    pub(crate) fn ended(&self) {
+        self.topic.core().dismiss(self.mailbox.place, self.mailbox.id);
+    }
+
+    /// The last message of this subscription, made by its consumer at the closed tail.
+    pub(crate) fn final_message(&self) -> Message {
+        self.own_message(SubscriptionChange::Unsubscribe(self.mailbox.id))
+    }
+
+    fn own_message(&self, change: SubscriptionChange) -> Message {
+        let meta = self.topic.meta(self.clock().now());
+        Shares::on_heap(meta, change, 1).take().expect("made with one share")
+    }
+}

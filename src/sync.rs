@@ -1,0 +1,88 @@
+//! The one file that names atomics, `Arc`, locks or loom: everything else imports them from here.
+//!
+//! Under `--cfg loom` the same names are loom's, so that a model runs the very code that ships.
+//! Orderings that matter are written as [`order`]`("site", …)`: in a build it is the ordering, in a
+//! model it can be weakened by name, which gives every ordering a broken twin that loom must catch.
+//! A check or an order of steps that matters asks [`broken`]`("site")` for the same purpose.
+
+#[cfg(not(loom))]
+pub(crate) use self::core_arm::*;
+#[cfg(loom)]
+pub(crate) use self::loom_arm::*;
+
+#[cfg(not(loom))]
+mod core_arm {
+    pub(crate) use core::hint::spin_loop;
+    pub(crate) use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
+    pub(crate) use core::sync::atomic::{
+        AtomicBool, AtomicIsize, AtomicU32, AtomicU64, Ordering, fence,
+    };
+    pub(crate) use std::sync::{Arc, Condvar, Mutex, MutexGuard, Weak};
+
+    /// The ordering itself; `_site` names it for the models.
+    #[inline(always)]
+    pub(crate) const fn order(_site: &str, ordering: Ordering) -> Ordering {
+        ordering
+    }
+
+    /// Whether this is the broken twin of `_site`: only ever in a model.
+    #[inline(always)]
+    pub(crate) const fn broken(_site: &str) -> bool {
+        false
+    }
+
+    /// `core`'s cell with loom's interface: access is a closure, so that a model can watch it.
+    #[derive(Debug)]
+    #[repr(transparent)]
+    pub(crate) struct UnsafeCell<T>(core::cell::UnsafeCell<T>);
+
+    impl<T> UnsafeCell<T> {
+        pub(crate) const fn new(value: T) -> Self {
+            UnsafeCell(core::cell::UnsafeCell::new(value))
+        }
+
+        #[inline(always)]
+        pub(crate) fn with<R>(&self, f: impl FnOnce(*const T) -> R) -> R {
+            f(self.0.get())
+        }
+
+        #[inline(always)]
+        pub(crate) fn with_mut<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
+            f(self.0.get())
+        }
+    }
+}
+
+#[cfg(loom)]
+mod loom_arm {
+    pub(crate) use loom::cell::UnsafeCell;
+    pub(crate) use loom::sync::Arc;
+    pub(crate) use loom::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
+    pub(crate) use loom::sync::atomic::{
+        AtomicBool, AtomicIsize, AtomicU32, AtomicU64, Ordering, fence as real_fence,
+    };
+
+    /// A retry under loom must let the others run, or the model never ends.
+    pub(crate) fn spin_loop() {
+        loom::thread::yield_now();
+    }
+
+    /// The ordering, or `Relaxed` when `STASIS_LOOM_BREAK` names this site.
+    pub(crate) fn order(site: &str, ordering: Ordering) -> Ordering {
+        if broken(site) { Relaxed } else { ordering }
+    }
+
+    /// A fence, left out when `STASIS_LOOM_BREAK` says `fence`.
+    pub(crate) fn fence(ordering: Ordering) {
+        if !broken("fence") {
+            real_fence(ordering);
+        }
+    }
+
+    /// Whether the running process is the broken twin of `site`.
+    pub(crate) fn broken(site: &str) -> bool {
+        use std::sync::OnceLock;
+        static BREAK: OnceLock<Option<String>> = OnceLock::new();
+        BREAK.get_or_init(|| std::env::var("STASIS_LOOM_BREAK").ok()).as_deref() == Some(site)
+    }
+}
