@@ -1,1 +1,15 @@
 //! DTMF: digits, the in-band generator and detector (ITU-T Q.23, Q.24).
+//!
+//! A digit is a pair of tones, one of a low and one of a high group of frequencies. [`Digit`] is
+//! the vocabulary, whatever a digit came by (in-band tones, RFC 4733 events, a REST call);
+//! [`ToneGenerator`] sings it and [`Detector`] hears it.
+
+mod detector;
+mod digit;
+mod generator;
+mod spectrum;
+mod verdict;
+
+pub use detector::{Detector, DtmfEvent};
+pub use digit::{Digit, NotADigit};
+pub use generator::{Dbm0, ToneGenerator};

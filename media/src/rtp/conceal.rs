@@ -1,0 +1,278 @@
+//! Concealment: sound in the place of a lost packet, and joins without a click.
+//!
+//! A loss repeats the last pitch period of what was played, found by correlation, and fades it out
+//! within 60 ms (after ITU-T G.711 Appendix I: 10 ms at full level, then down). The repetition goes
+//! on for 5 ms under whatever follows, so every join is a crossfade: loss to voice, silence to
+//! voice, and the seam where playout skips a frame.
+
+use std::array;
+
+/// What is remembered of the sound played: 40 ms at 8 kHz.
+const HISTORY: usize = 320;
+/// Pitch periods looked for, in samples at 8 kHz: 200 Hz down to 50 Hz.
+const MIN_PERIOD: usize = 40;
+const MAX_PERIOD: usize = 160;
+/// Samples of a crossfade: 5 ms.
+const JOIN: usize = 40;
+/// Samples of a repetition at full level: 10 ms.
+const FULL: usize = 80;
+/// Fall per sample after that: nothing is left 60 ms after the loss began.
+const FADE: f32 = 1.0 / 400.0;
+/// Fall per sample when the sender has stopped: nothing is left after 5 ms.
+const STOP: f32 = 1.0 / JOIN as f32;
+/// Samples over which a step at the start of a repetition is spread: 2 ms.
+const SPREAD: usize = 16;
+
+/// Makes one leg's output continuous. Holds everything in place; no call allocates.
+pub(crate) struct Concealer {
+    history: [i16; HISTORY],
+    cycle: [i16; MAX_PERIOD],
+    period: usize,
+    /// Samples repeated since the repetition began; none while voice is played.
+    repeated: Option<usize>,
+    gain: f32,
+    step: f32,
+    /// Samples of the crossfade into voice that are still to come.
+    join_left: usize,
+}
+
+impl Concealer {
+    /// Before any sound: silence came before.
+    pub(crate) fn new() -> Self {
+        Concealer {
+            history: [0; HISTORY],
+            cycle: [0; MAX_PERIOD],
+            period: MAX_PERIOD,
+            repeated: Some(0),
+            gain: 0.0,
+            step: 0.0,
+            join_left: 0,
+        }
+    }
+
+    /// Smooths the start of the voice in `out` onto what was played before it.
+    pub(crate) fn voice(&mut self, out: &mut [i16]) {
+        if self.repeated.is_some() && self.join_left == 0 {
+            self.join_left = JOIN;
+        }
+        let joined = self.join_left.min(out.len());
+        for sample in &mut out[..joined] {
+            let old = self.join_left as f32 / (JOIN + 1) as f32;
+            let mixed = self.next_repeated(FADE) * old + f32::from(*sample) * (1.0 - old);
+            *sample = mixed as i16;
+            self.join_left -= 1;
+        }
+        if self.join_left == 0 {
+            self.repeated = None;
+        }
+        self.remember(out);
+    }
+
+    /// Fills `out` in the place of lost sound. False when nothing was left to be heard.
+    pub(crate) fn conceal(&mut self, out: &mut [i16]) -> bool {
+        self.repeat();
+        let audible = self.gain > 0.0;
+        self.fill(out, FADE);
+        audible
+    }
+
+    /// Fills `out` with silence; what was played before it ends in a fade of 5 ms.
+    pub(crate) fn silence(&mut self, out: &mut [i16]) {
+        self.repeat();
+        self.fill(out, STOP);
+    }
+
+    /// Says that the next voice does not follow on the last: they are crossfaded.
+    pub(crate) fn skip(&mut self) {
+        self.repeat();
+    }
+
+    fn fill(&mut self, out: &mut [i16], fall: f32) {
+        for sample in out.iter_mut() {
+            *sample = self.next_repeated(fall) as i16;
+        }
+        self.remember(out);
+    }
+
+    /// Begins a repetition, unless one is under way.
+    fn repeat(&mut self) {
+        if self.repeated.is_some() && self.join_left == 0 {
+            return;
+        }
+        let unheard = self.history.iter().all(|&sample| sample == 0);
+        self.period = period(&self.history);
+        self.take_cycle();
+        self.step = f32::from(self.history[HISTORY - 1])
+            - f32::from(self.history[HISTORY - 1 - self.period]);
+        self.gain = if unheard { 0.0 } else { 1.0 };
+        self.repeated = Some(0);
+        self.join_left = 0;
+    }
+
+    /// Copies the last period, its last quarter led over to the sound before it, so that the
+    /// cycle's end runs into its beginning.
+    fn take_cycle(&mut self) {
+        let (period, lead) = (self.period, self.period / 4);
+        self.cycle[..period].copy_from_slice(&self.history[HISTORY - period..]);
+        for n in 0..lead {
+            let new = f32::from(self.history[HISTORY - lead + n]);
+            let before = f32::from(self.history[HISTORY - period - lead + n]);
+            let weight = (n + 1) as f32 / (lead + 1) as f32;
+            self.cycle[period - lead + n] = (new + (before - new) * weight) as i16;
+        }
+    }
+
+    fn next_repeated(&mut self, fall: f32) -> f32 {
+        let n = self.repeated.unwrap_or(0);
+        if self.gain <= 0.0 {
+            return 0.0;
+        }
+        let step = self.step * (1.0 - n as f32 / SPREAD as f32).max(0.0);
+        let value = (f32::from(self.cycle[n % self.period]) + step) * self.gain;
+        if n >= FULL || fall > FADE {
+            self.gain = if self.gain > 1.5 * fall { self.gain - fall } else { 0.0 };
+        }
+        self.repeated = Some(n + 1);
+        value
+    }
+
+    fn remember(&mut self, played: &[i16]) {
+        let played = &played[played.len().saturating_sub(HISTORY)..];
+        self.history.copy_within(played.len().., 0);
+        self.history[HISTORY - played.len()..].copy_from_slice(played);
+    }
+}
+
+/// The lag in samples at which the last 20 ms resemble what came before them most, looked for on
+/// every second sample and then around the best; 20 ms when nothing resembles (noise, silence).
+fn period(history: &[i16; HISTORY]) -> usize {
+    let full: [i32; HISTORY] = history.map(|sample| i32::from(sample) >> 4); // sums fit 32 bits
+    let half: [i32; HISTORY / 2] = array::from_fn(|n| full[2 * n]);
+    let (coarse, likeness) = best_lag(&half, MIN_PERIOD / 2..=MAX_PERIOD / 2);
+    if likeness < 0.5 {
+        return MAX_PERIOD;
+    }
+    let lags = (2 * coarse - 1).max(MIN_PERIOD)..=(2 * coarse + 1).min(MAX_PERIOD);
+    best_lag(&full, lags).0
+}
+
+/// The best lag, and the normalised correlation there: 1 for a perfect likeness.
+fn best_lag(signal: &[i32], lags: std::ops::RangeInclusive<usize>) -> (usize, f32) {
+    let middle = signal.len() / 2;
+    let last = &signal[middle..];
+    let energy = dot(last, last);
+    lags.map(|lag| {
+        let before = &signal[middle - lag..signal.len() - lag];
+        let scale = (energy * dot(before, before)).sqrt();
+        (lag, if scale > 0.0 { dot(last, before) / scale } else { 0.0 })
+    })
+    .fold((MAX_PERIOD, f32::MIN), |best, now| if now.1 > best.1 { now } else { best })
+}
+
+fn dot(a: &[i32], b: &[i32]) -> f32 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum::<i32>() as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tone(hz: f32, from: usize, n: usize) -> Vec<i16> {
+        let turn = std::f32::consts::TAU * hz / 8_000.0;
+        (from..from + n).map(|t| ((t as f32 * turn).sin() * 8_000.0) as i16).collect()
+    }
+
+    fn steepest(samples: &[i16]) -> i32 {
+        samples.windows(2).map(|w| (i32::from(w[1]) - i32::from(w[0])).abs()).max().unwrap_or(0)
+    }
+
+    /// Plays 60 ms of voice, then what `gap` makes of it, then voice again, 20 ms at a time.
+    fn around(hz: f32, mut gap: impl FnMut(&mut Concealer, &mut Vec<i16>)) -> Vec<i16> {
+        let mut leg = Concealer::new();
+        let mut heard = Vec::new();
+        let voice = |leg: &mut Concealer, heard: &mut Vec<i16>, from: usize| {
+            for tick in 0..3 {
+                let mut frame = tone(hz, from + tick * 160, 160);
+                leg.voice(&mut frame);
+                heard.extend(frame);
+            }
+        };
+        voice(&mut leg, &mut heard, 0);
+        gap(&mut leg, &mut heard);
+        voice(&mut leg, &mut heard, 3 * 160 + 77);
+        heard
+    }
+
+    #[test]
+    fn no_join_is_steeper_than_the_tone_itself() {
+        for hz in [50.0, 110.0, 203.0, 440.0, 697.0, 1_000.0] {
+            for lost in 0..6 {
+                let heard = around(hz, |leg, heard| {
+                    leg.skip();
+                    for _ in 0..lost {
+                        let mut frame = [0; 160];
+                        leg.conceal(&mut frame);
+                        heard.extend(frame);
+                    }
+                });
+                let limit = steepest(&tone(hz, 0, 1_000)) * 3 / 2 + 300;
+                assert!(steepest(&heard) <= limit, "{hz} Hz, {lost} lost: {}", steepest(&heard));
+            }
+        }
+    }
+
+    #[test]
+    fn a_tone_goes_on_through_a_lost_frame() {
+        let mut leg = Concealer::new();
+        leg.voice(&mut tone(200.0, 0, 480));
+        let mut lost = [0; 80];
+        assert!(leg.conceal(&mut lost));
+        for (made_up, meant) in lost.iter().zip(tone(200.0, 480, 80)) {
+            assert!((i32::from(*made_up) - i32::from(meant)).abs() < 900, "{made_up} for {meant}");
+        }
+    }
+
+    #[test]
+    fn a_long_loss_is_silent_after_sixty_milliseconds() {
+        let mut leg = Concealer::new();
+        leg.voice(&mut tone(300.0, 0, 480));
+        let mut lost = [0; 480];
+        assert!(leg.conceal(&mut lost));
+        assert!(lost[..240].iter().any(|s| s.abs() > 3_000));
+        let mut after = [1; 160];
+        assert!(!leg.conceal(&mut after));
+        assert_eq!(after, [0; 160]);
+    }
+
+    #[test]
+    fn a_sender_that_stops_is_silent_after_five_milliseconds() {
+        let heard = around(440.0, |leg, heard| {
+            let mut frame = [0; 160];
+            leg.silence(&mut frame);
+            assert_eq!(frame[JOIN..], [0; 120]);
+            heard.extend(frame);
+        });
+        assert!(steepest(&heard) < 3_500, "{}", steepest(&heard));
+    }
+
+    #[test]
+    fn voice_that_follows_on_voice_is_left_as_it_is() {
+        let mut leg = Concealer::new();
+        leg.voice(&mut tone(500.0, 0, 160));
+        let mut next = tone(500.0, 160, 160);
+        leg.voice(&mut next);
+        assert_eq!(next, tone(500.0, 160, 160));
+    }
+
+    #[test]
+    fn the_loudest_sound_neither_overflows_nor_wraps() {
+        let mut leg = Concealer::new();
+        let mut square: Vec<i16> =
+            (0..480).map(|n| if n / 37 % 2 == 0 { i16::MAX } else { i16::MIN }).collect();
+        leg.voice(&mut square);
+        leg.conceal(&mut [0; 160]);
+        leg.voice(&mut square[..7].to_vec());
+        leg.conceal(&mut [0; 160]);
+        leg.voice(&mut square);
+    }
+}
