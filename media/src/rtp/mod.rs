@@ -4,6 +4,8 @@ mod conceal;
 mod dialer;
 mod jitter;
 mod latch;
+#[cfg(test)]
+mod link;
 mod margins;
 mod packet;
 mod receiver;
