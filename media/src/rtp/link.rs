@@ -1,10 +1,12 @@
 //! A leg through a simulated network, in virtual time: sender, link, receiver.
 
-use super::packet::RtpSeq;
+use super::packet::{Header, RtpSeq, write_packet};
 use super::receiver::{FrameKind, ReceiveSettings, ReceiveStats, RtpEvent, RtpReceiver};
 use super::sender::RtpSender;
 use crate::codec::Codec;
 use crate::dtmf::Digit;
+use crate::frame::Ptime;
+use proptest::prelude::*;
 use stasis_bus::Stamp;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -420,19 +422,17 @@ fn another_stream_or_a_timestamp_that_jumps_goes_on_without_a_loss() {
     let changes = call.events.iter().filter(|e| matches!(e, RtpEvent::SsrcChanged { .. }));
     assert_eq!(changes.count(), 5);
     assert_eq!(call.stats().lost, 0);
+    let mut seq = call.sender.stats().packets as u16; // the last stream began at 0
     for timestamp in [1u32, 0x8000_0000, 0x4000_0000, 0x4000_0000 - 1_000_000, u32::MAX - 4_000] {
-        let seq = RtpSeq(call.sender.stats().packets as u16);
-        call.sender = {
-            let mut next = RtpSender::new(Codec::Pcmu, 6, seq, timestamp, 101);
-            // The numbers go on: only the timestamps jump.
-            (0..seq.0).for_each(|_| next.tick(&[0; 160], |_| {}));
-            RtpSender::new(Codec::Pcmu, 6, seq, timestamp, 101)
-        };
+        call.sender = RtpSender::new(Codec::Pcmu, 6, RtpSeq(seq), timestamp, 101);
+        seq += 150; // the numbers go on: only the timestamps jump
         call.run(100);
         call.heard.clear();
         call.run(50);
         assert_unbroken(&call.heard, &format!("timestamp {timestamp}"));
     }
+    assert_eq!(call.stats().lost, 0);
+    assert!(call.stats().late < 10, "{:?}", call.stats());
 }
 
 #[test]
@@ -451,5 +451,170 @@ fn an_outage_of_any_length_is_lost_once_and_recovered_from() {
         let counted = call.stats().lost;
         assert!(counted.abs_diff(lost) <= 1, "{outage} ticks: {counted} for {lost}");
         assert!(call.stats().depth_ms <= 100.0, "{outage} ticks: {:?}", call.stats());
+    }
+}
+
+/// Sends `ticks` ticks of a ramp through `leg` in packets of `ptime_ms`, and returns what is heard.
+fn ramp_in_packets_of(ptime_ms: u64, ticks: u64) -> (Vec<i16>, ReceiveStats) {
+    let mut leg = RtpReceiver::new(ReceiveSettings::default());
+    let samples = ptime_ms as usize * 8;
+    let (mut sent, mut heard) = (0u64, Vec::new());
+    for tick in 0..ticks {
+        while sent * ptime_ms <= tick * 20 {
+            let payload: Vec<u8> =
+                (0..samples).map(|n| ramp(sent as usize * samples + n)).collect();
+            let header = Header {
+                seq: RtpSeq(sent as u16),
+                timestamp: sent as u32 * samples as u32,
+                ..Header::default()
+            };
+            let mut buffer = [0; 600];
+            let packet = write_packet(&header, &payload, &mut buffer).unwrap();
+            leg.receive(packet, remote(), Stamp::from_ms(sent * ptime_ms), &mut |_| {});
+            sent += 1;
+        }
+        let mut out = [0; 160];
+        leg.tick(Stamp::from_ms(tick * 20), &mut out, &mut |_| {});
+        heard.extend(out);
+    }
+    (heard, leg.stats())
+}
+
+/// µ-law codes that climb without a step over the turn, and are never the silent 0xFF or 0x7F.
+fn ramp(n: usize) -> u8 {
+    let turn = n % 200;
+    0x80 + if turn < 100 { turn } else { 199 - turn } as u8
+}
+
+#[test]
+fn packets_of_any_length_are_cut_into_ticks_without_a_seam() {
+    for ptime_ms in [10, 20, 30, 40, 50, 60] {
+        let (heard, stats) = ramp_in_packets_of(ptime_ms, 500);
+        let start = heard.iter().position(|&s| s != 0).unwrap() / 160 * 160;
+        let mut meant = vec![0; heard.len() - start];
+        let bytes: Vec<u8> = (0..meant.len()).map(ramp).collect();
+        Codec::Pcmu.decode(&bytes, &mut meant);
+        assert_eq!(heard[start + 40..], meant[40..], "ptime {ptime_ms}");
+        assert_eq!(stats.late + stats.lost + stats.concealed + stats.overflow, 0);
+    }
+}
+
+#[test]
+fn longer_packets_from_our_own_sender_are_heard_unbroken() {
+    for ptime in [40, 60] {
+        let mut call = Call::new(7, 80);
+        call.jitter_ms = 20;
+        let sender = RtpSender::new(Codec::Pcmu, 7, RtpSeq(1), 1, 101);
+        call.sender = sender.with_ptime(Ptime::from_ms(ptime).unwrap());
+        call.run(1_000);
+        assert_unbroken(&call.heard, &format!("{ptime} ms"));
+    }
+}
+
+#[test]
+fn the_codec_may_change_from_packet_to_packet() {
+    let mut call = Call::new(8, 60);
+    for n in 0..100 {
+        call.sender.set_codec(if n % 2 == 0 { Codec::Pcma } else { Codec::Pcmu });
+        call.run(1);
+    }
+    let stats = call.stats();
+    assert_eq!((stats.unknown_payload, stats.concealed), (0, 0));
+    let quietest = sound(&call.heard).chunks(160).map(|c| c.iter().max().copied()).min();
+    assert!(quietest.flatten().unwrap() > 7_500, "every frame is heard at its level");
+}
+
+#[test]
+fn unknown_payloads_rtcp_noise_and_strangers_are_counted_and_not_heard() {
+    let mut call = Call::new(9, 60);
+    call.run(50);
+    let mut buffer = [0; 200];
+    let header = Header { payload_type: 18, ssrc: 1, ..Header::default() };
+    let stranger = SocketAddr::from(([127, 0, 0, 1], 9));
+    let packet = write_packet(&header, &[1; 160], &mut buffer).unwrap();
+    let now = Stamp::from_ms(1_000);
+    call.receiver.receive(packet, stranger, now, &mut |_| {});
+    call.receiver.receive(&[0x80, 200, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0], remote(), now, &mut |_| {});
+    call.receiver.receive(b"not RTP", remote(), now, &mut |_| {});
+    let mut g729 = RtpSender::new(Codec::Pcmu, 7, RtpSeq(0), 0, 101);
+    g729.tick(&[0; 160], |packet| {
+        let mut packet = packet.to_vec();
+        packet[1] = 18;
+        let next = RtpSeq(65_490).0.wrapping_add(call.sender.stats().packets as u16);
+        packet[2..4].copy_from_slice(&next.to_be_bytes());
+        call.receiver.receive(&packet, remote(), now, &mut |_| {});
+    });
+    let stats = call.stats();
+    assert_eq!(
+        (stats.wrong_source, stats.rtcp, stats.malformed, stats.unknown_payload),
+        (1, 1, 1, 1)
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_datagram_makes_a_leg_panic(
+        datagrams in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..64), 0..100),
+        rtp: bool,
+    ) {
+        let mut leg = RtpReceiver::new(ReceiveSettings::default());
+        for (n, mut datagram) in datagrams.into_iter().enumerate() {
+            if let (true, Some(first)) = (rtp, datagram.first_mut()) {
+                *first = *first & 0x3F | 0x80;
+            }
+            let now = Stamp::from_ms(n as u64 * 20);
+            leg.receive(&datagram, remote(), now, &mut |_| {});
+            leg.tick(now, &mut [0; 160], &mut |_| {});
+        }
+    }
+
+    #[test]
+    fn mutated_packets_never_panic_and_the_stream_is_heard_again(
+        seed: u64,
+        mutations in prop::collection::vec((0usize..16, any::<u8>()), 1..60),
+        each in 1u64..4,
+    ) {
+        let mut call = Call::new(seed, 60);
+        call.run(50);
+        for (n, (at, byte)) in mutations.into_iter().enumerate() {
+            call.run(1);
+            if n as u64 % each == 0 && let Some((_, packet)) = call.wire.last_mut() {
+                packet[at] = byte;
+            }
+        }
+        call.run(300);
+        call.heard.clear();
+        call.run(50);
+        let voice = call.kinds[call.kinds.len() - 50..].iter().filter(|&&k| k == FrameKind::Voice);
+        prop_assert_eq!(voice.count(), 50, "{:?}", call.stats());
+    }
+
+    #[test]
+    fn a_stream_is_heard_again_after_any_headers(
+        packets in prop::collection::vec(
+            (any::<u16>(), any::<u32>(), 0usize..4, 0usize..500, 0u64..50, 0u16..4), 0..200),
+    ) {
+        let mut call = Call::new(1, 60);
+        call.run(20);
+        let (mut seq, mut timestamp) = (0u16, 0u32);
+        for (step, jump, kind, len, ms, near) in packets {
+            seq = seq.wrapping_add(if near == 0 { step } else { near });
+            timestamp = timestamp.wrapping_add(if near == 0 { jump } else { 160 });
+            let payload_type = [0, 8, 101, 13][kind];
+            let marker = jump & 1 == 1;
+            let header = Header { payload_type, marker, seq: RtpSeq(seq), timestamp, ssrc: 7 };
+            let mut buffer = [0; 600];
+            let packet = write_packet(&header, &[3; 500][..len], &mut buffer).unwrap();
+            let now = Stamp::from_ns(call.heard_ticks * TICK + call.phase) + Duration::from_millis(ms);
+            call.receiver.receive(packet, remote(), now, &mut |_| {});
+            call.receiver.tick(now, &mut [0; 160], &mut |_| {});
+            call.run(1);
+        }
+        call.run(400);
+        let voice = call.kinds[call.kinds.len() - 50..].iter().filter(|&&k| k == FrameKind::Voice);
+        prop_assert_eq!(voice.count(), 50, "{:?}", call.stats());
+        prop_assert!(call.stats().depth_ms < 160.0, "{:?}", call.stats());
     }
 }
