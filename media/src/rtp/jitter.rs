@@ -319,7 +319,8 @@ impl JitterBuffer {
                 return Piece::gap(self.sender_silent, wanted);
             };
             let Some(slot) = self.slots.packet(index) else { continue };
-            let (starts, ends) = (slot.media - self.playhead, slot.media + slot.samples - self.playhead);
+            let (starts, ends) =
+                (slot.media - self.playhead, slot.media + slot.samples - self.playhead);
             if starts > 0 {
                 return Piece::gap(index == self.next, wanted.min(starts));
             }
@@ -341,9 +342,12 @@ impl Piece {
         if silent { Piece::Silence(samples as usize) } else { Piece::Lost(samples as usize) }
     }
 
-    fn samples(self) -> usize {
+    /// How long it is.
+    pub(crate) fn samples(self) -> usize {
         match self {
-            Piece::Voice { samples, .. } | Piece::Lost(samples) | Piece::Silence(samples) => samples,
+            Piece::Voice { samples, .. } | Piece::Lost(samples) | Piece::Silence(samples) => {
+                samples
+            }
         }
     }
 

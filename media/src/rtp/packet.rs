@@ -33,7 +33,7 @@ impl RtpSeq {
 }
 
 /// The fields of an RTP header that this engine uses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Header {
     /// What the payload is, 0 to 127 (RFC 3551 section 6, or agreed by SDP).
     pub payload_type: u8,

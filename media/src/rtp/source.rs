@@ -127,11 +127,6 @@ impl Source {
         self.lost_before_restart + self.expected().saturating_sub(self.received)
     }
 
-    /// The newest number, extended. 65,536 or more, so that older ones exist.
-    pub fn newest(&self) -> u64 {
-        self.newest
-    }
-
     fn start_at(&mut self, seq: RtpSeq) {
         self.newest = (1 << 16) + u64::from(seq.0);
         self.base = self.newest;

@@ -111,7 +111,7 @@ impl EventReceiver {
         on: &mut impl FnMut(KeyEvent),
     ) {
         let event = EventPayload::parse(payload);
-        let Some((event, digit)) = event.and_then(|e| Some((e, Digit::from_event(e.event)?)))
+        let Some((event, digit)) = event.and_then(|e| Some((e, Digit::from_event(e.event).ok()?)))
         else {
             self.ignored += 1;
             return;
