@@ -1,0 +1,288 @@
+//! The engine: legs and bridges, and one tick of work over all of them.
+//!
+//! It is sans-IO: datagrams, orders and the time come in as arguments; datagrams and objects that
+//! are done with go out through [`Outside`]; events go to the bus. It owns no socket, clock or
+//! thread, so a conference of an hour runs in seconds in a test. Nothing here allocates, frees,
+//! locks, logs or waits: objects arrive made and leave whole.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use stasis_bus::{RtPublisher, Stamp};
+
+use crate::bridge::{Bridge, Playback, Tap};
+use crate::dtmf::Digit;
+use crate::event::{Joined, Left};
+use crate::id::{Arena, BridgeId, LegId};
+use crate::leg::{Leg, Rates};
+
+/// What the engine is told to do.
+pub enum Order {
+    /// Takes a leg in.
+    AddLeg(Box<Leg>),
+    /// Lets a leg go; it leaves its bridge first.
+    RemoveLeg(LegId),
+    /// Takes a bridge in.
+    AddBridge(Box<Bridge>),
+    /// Lets a bridge go; everybody leaves it first.
+    RemoveBridge(BridgeId),
+    /// Puts a leg into a bridge, out of the one that it may be in.
+    Join {
+        /// Who.
+        leg: LegId,
+        /// Where.
+        bridge: BridgeId,
+        /// From the leg's rate to the bridge's and back.
+        rates: Box<Rates>,
+    },
+    /// Takes a leg out of its bridge.
+    Leave(LegId),
+    /// Has nobody hear a leg, or has it heard again.
+    Mute(LegId, bool),
+    /// Sends a digit to a leg's party, for so long.
+    Press(LegId, Digit, Duration),
+    /// Plays to a bridge, in place of what is playing.
+    Play(BridgeId, Box<Playback>),
+    /// Stops what is playing to a bridge.
+    StopPlaying(BridgeId),
+    /// Sends the whole room to a tap, in place of the one that it goes to.
+    Record(BridgeId, Box<Tap>),
+    /// Takes the tap off.
+    StopRecording(BridgeId),
+}
+
+/// What the engine is done with: to be dropped where dropping is allowed.
+pub enum Retired {
+    /// A leg that was removed.
+    Leg(Box<Leg>),
+    /// A bridge that was removed.
+    Bridge(Box<Bridge>),
+    /// Converters that a leg no longer needs.
+    Rates(Box<Rates>),
+    /// A playback that has finished.
+    Playback(Box<Playback>),
+    /// A tap that was taken off.
+    Tap(Box<Tap>),
+    /// An order that could not be carried out, because what it names is not there, or because
+    /// there is no room.
+    Refused(Order),
+}
+
+/// Where the engine's output goes.
+pub trait Outside {
+    /// Sends a datagram of a leg.
+    fn send(&mut self, leg: LegId, to: SocketAddr, datagram: &[u8]);
+
+    /// Takes what the engine is done with. It must not drop it if that is not allowed here.
+    fn retire(&mut self, object: Retired);
+}
+
+/// Legs, bridges, and one tick of work over all of them.
+pub struct Engine {
+    legs: Arena<Leg>,
+    bridges: Arena<Bridge>,
+}
+
+impl Engine {
+    /// An engine with room for so many legs and bridges.
+    pub fn new(legs: usize, bridges: usize) -> Self {
+        Engine { legs: Arena::new(legs), bridges: Arena::new(bridges) }
+    }
+
+    /// Carries out an order.
+    pub fn apply(
+        &mut self,
+        order: Order,
+        now: Stamp,
+        publisher: &mut RtPublisher,
+        outside: &mut impl Outside,
+    ) {
+        match order {
+            Order::AddLeg(leg) => {
+                if let Err(leg) = self.legs.insert(leg.id().0, leg) {
+                    outside.retire(Retired::Refused(Order::AddLeg(leg)));
+                }
+            }
+            Order::AddBridge(bridge) => {
+                if let Err(bridge) = self.bridges.insert(bridge.id().0, bridge) {
+                    outside.retire(Retired::Refused(Order::AddBridge(bridge)));
+                }
+            }
+            Order::RemoveLeg(id) => {
+                self.leave(id, now, publisher, outside);
+                if let Some(mut leg) = self.legs.remove(id.0) {
+                    leg.report(now, publisher);
+                    outside.retire(Retired::Leg(leg));
+                }
+            }
+            Order::RemoveBridge(id) => self.remove_bridge(id, now, publisher, outside),
+            Order::Join { leg, bridge, rates } => {
+                self.join(leg, bridge, rates, now, publisher, outside);
+            }
+            Order::Leave(leg) => self.leave(leg, now, publisher, outside),
+            Order::Mute(leg, muted) => {
+                if let Some(leg) = self.legs.get_mut(leg.0) {
+                    leg.set_muted(muted);
+                }
+            }
+            Order::Press(leg, digit, duration) => {
+                if let Some(leg) = self.legs.get_mut(leg.0) {
+                    leg.press(digit, duration, now, publisher);
+                }
+            }
+            Order::Play(id, playback) => match self.bridges.get_mut(id.0) {
+                Some(bridge) if bridge.rate() == playback.rate() => {
+                    bridge.play(playback, now, publisher, outside);
+                }
+                _ => outside.retire(Retired::Refused(Order::Play(id, playback))),
+            },
+            Order::StopPlaying(bridge) => {
+                if let Some(bridge) = self.bridges.get_mut(bridge.0) {
+                    bridge.stop_playing(false, now, publisher, outside);
+                }
+            }
+            Order::Record(id, tap) => match self.bridges.get_mut(id.0) {
+                Some(bridge) => retire_tap(bridge.set_tap(Some(tap)), outside),
+                None => outside.retire(Retired::Refused(Order::Record(id, tap))),
+            },
+            Order::StopRecording(bridge) => {
+                if let Some(bridge) = self.bridges.get_mut(bridge.0) {
+                    retire_tap(bridge.set_tap(None), outside);
+                }
+            }
+        }
+    }
+
+    /// A datagram has come for a leg, at `arrival` by the kernel's clock.
+    pub fn receive(
+        &mut self,
+        leg: LegId,
+        datagram: &[u8],
+        from: SocketAddr,
+        arrival: Stamp,
+        publisher: &mut RtPublisher,
+    ) {
+        if let Some(leg) = self.legs.get_mut(leg.0) {
+            leg.receive(datagram, from, arrival, publisher);
+        }
+    }
+
+    /// One tick of work: takes in what every leg says, mixes, and sends out what each is to hear.
+    /// `now` is the tick's place on a regular grid of 20 ms, not the moment it got to run at.
+    pub fn tick(&mut self, now: Stamp, publisher: &mut RtPublisher, outside: &mut impl Outside) {
+        for leg in self.legs.iter_mut() {
+            leg.listen(now, publisher);
+        }
+        for bridge in self.bridges.iter_mut() {
+            bridge.tick(&mut self.legs, now, publisher, outside);
+        }
+        for leg in self.legs.iter_mut().filter(|leg| leg.bridge().is_none()) {
+            leg.hear_nothing(outside);
+        }
+    }
+
+    /// A tick that is left out: time passes for what is sent.
+    pub fn skip_tick(&mut self) {
+        self.legs.iter_mut().for_each(Leg::skip_tick);
+    }
+
+    /// Lets everything go: every leg leaves and is retired, every bridge after them.
+    pub fn close(&mut self, now: Stamp, publisher: &mut RtPublisher, outside: &mut impl Outside) {
+        while let Some(mut leg) = self.legs.pop() {
+            self.part(&mut leg, now, publisher, outside);
+            leg.report(now, publisher);
+            outside.retire(Retired::Leg(leg));
+        }
+        while let Some(mut bridge) = self.bridges.pop() {
+            bridge.stop_playing(false, now, publisher, outside);
+            retire_tap(bridge.set_tap(None), outside);
+            outside.retire(Retired::Bridge(bridge));
+        }
+    }
+
+    fn join(
+        &mut self,
+        id: LegId,
+        bridge_id: BridgeId,
+        rates: Box<Rates>,
+        now: Stamp,
+        publisher: &mut RtPublisher,
+        outside: &mut impl Outside,
+    ) {
+        let fits = self.legs.get_mut(id.0).is_some()
+            && self
+                .bridges
+                .get_mut(bridge_id.0)
+                .is_some_and(|bridge| bridge.has_room() && bridge.rate() == rates.bridge());
+        if !fits {
+            let order = Order::Join { leg: id, bridge: bridge_id, rates };
+            return outside.retire(Retired::Refused(order));
+        }
+        self.leave(id, now, publisher, outside);
+        let bridge = self.bridges.get_mut(bridge_id.0);
+        if let (Some(leg), Some(bridge)) = (self.legs.get_mut(id.0), bridge) {
+            leg.set_place(Some((bridge_id, rates)));
+            bridge.add(id);
+            publisher.publish(bridge.topic(), now, Joined { leg: id, bridge: bridge_id });
+        }
+    }
+
+    fn leave(
+        &mut self,
+        id: LegId,
+        now: Stamp,
+        publisher: &mut RtPublisher,
+        outside: &mut impl Outside,
+    ) {
+        // Taken out for the moment, so that leg and bridges can be changed together.
+        if let Some(mut leg) = self.legs.remove(id.0) {
+            self.part(&mut leg, now, publisher, outside);
+            let back = self.legs.insert(id.0, leg);
+            debug_assert!(back.is_ok(), "its slot has just been emptied");
+            if let Err(leg) = back {
+                outside.retire(Retired::Leg(leg));
+            }
+        }
+    }
+
+    /// Parts a leg from the bridge that it is in.
+    fn part(
+        &mut self,
+        leg: &mut Leg,
+        now: Stamp,
+        publisher: &mut RtPublisher,
+        outside: &mut impl Outside,
+    ) {
+        let Some(id) = leg.bridge() else { return };
+        if let Some(bridge) = self.bridges.get_mut(id.0) {
+            bridge.remove(leg.id());
+        }
+        publisher.publish(leg.topic(), now, Left { leg: leg.id(), bridge: id });
+        if let Some(rates) = leg.set_place(None) {
+            outside.retire(Retired::Rates(rates));
+        }
+    }
+
+    fn remove_bridge(
+        &mut self,
+        id: BridgeId,
+        now: Stamp,
+        publisher: &mut RtPublisher,
+        outside: &mut impl Outside,
+    ) {
+        while let Some(leg) = self.bridges.get_mut(id.0).and_then(Bridge::pop_member) {
+            self.leave(leg, now, publisher, outside);
+        }
+        if let Some(mut bridge) = self.bridges.remove(id.0) {
+            bridge.stop_playing(false, now, publisher, outside);
+            retire_tap(bridge.set_tap(None), outside);
+            outside.retire(Retired::Bridge(bridge));
+        }
+    }
+}
+
+fn retire_tap(tap: Option<Box<Tap>>, outside: &mut impl Outside) {
+    if let Some(tap) = tap {
+        outside.retire(Retired::Tap(tap));
+    }
+}

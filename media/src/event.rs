@@ -1,0 +1,185 @@
+//! What the engine publishes: one message type an event, each `Copy`, so that the media thread can
+//! publish it from its pool.
+
+use std::net::SocketAddr;
+
+use crate::dtmf::Digit;
+use crate::id::{BridgeId, LegId, PlaybackId};
+use crate::rtp::{ReceiveStats, SendStats};
+
+/// A leg has joined a bridge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Joined {
+    /// Who.
+    pub leg: LegId,
+    /// Where.
+    pub bridge: BridgeId,
+}
+
+/// A leg has left a bridge: asked to, removed, or because the bridge is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Left {
+    /// Who.
+    pub leg: LegId,
+    /// From where.
+    pub bridge: BridgeId,
+}
+
+/// A leg has begun to talk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TalkingStarted {
+    /// Who.
+    pub leg: LegId,
+}
+
+/// A leg has stopped talking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TalkingStopped {
+    /// Who.
+    pub leg: LegId,
+    /// For how long it has talked, in milliseconds.
+    pub duration_ms: u32,
+}
+
+/// How a digit came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DtmfSource {
+    /// As tones in the audio (ITU-T Q.23).
+    InBand,
+    /// As telephone events (RFC 4733).
+    TelephoneEvent,
+}
+
+/// A key was pressed; its end comes as [`DtmfReceived`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DtmfBegan {
+    /// Whose.
+    pub leg: LegId,
+    /// Which.
+    pub digit: Digit,
+    /// How.
+    pub source: DtmfSource,
+}
+
+/// A key was pressed and released: the digit, once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DtmfReceived {
+    /// Whose.
+    pub leg: LegId,
+    /// Which.
+    pub digit: Digit,
+    /// How.
+    pub source: DtmfSource,
+    /// For how long it was held, in milliseconds.
+    pub duration_ms: u32,
+}
+
+/// A digit could not be sent: too many wait already, or the leg is a sound device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DtmfNotSent {
+    /// To whom.
+    pub leg: LegId,
+    /// Which.
+    pub digit: Digit,
+}
+
+/// The address that a leg's media comes from is known from here on; it is answered there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SourceLearned {
+    /// Whose.
+    pub leg: LegId,
+    /// From where.
+    pub address: SocketAddr,
+}
+
+/// What a leg has received so far; every few seconds, and when it is removed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RtpReceived {
+    /// Whose.
+    pub leg: LegId,
+    /// Since its beginning.
+    pub stats: ReceiveSummary,
+}
+
+/// What a leg was sent so far; beside each [`RtpReceived`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RtpSent {
+    /// Whose.
+    pub leg: LegId,
+    /// Since its beginning.
+    pub stats: SendStats,
+}
+
+/// The figures of [`ReceiveStats`] that fit a message.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct ReceiveSummary {
+    /// Packets that were accepted.
+    pub packets: u64,
+    /// Packets that never came (RFC 3550 A.3).
+    pub lost: u64,
+    /// Packets that came too late to be played.
+    pub late: u64,
+    /// Packets that came twice.
+    pub duplicates: u64,
+    /// Packets refused: malformed, of an unknown payload type, or from a stranger.
+    pub refused: u64,
+    /// Ticks whose audio had to be made up.
+    pub concealed: u64,
+    /// Interarrival jitter (RFC 3550 A.8), in milliseconds.
+    pub jitter_ms: f32,
+    /// What the jitter buffer holds, in milliseconds.
+    pub depth_ms: f32,
+}
+
+impl From<ReceiveStats> for ReceiveSummary {
+    fn from(stats: ReceiveStats) -> Self {
+        ReceiveSummary {
+            packets: stats.packets,
+            lost: stats.lost,
+            late: stats.late,
+            duplicates: stats.duplicates,
+            refused: stats.malformed + stats.unknown_payload + stats.wrong_source,
+            concealed: stats.concealed,
+            jitter_ms: stats.jitter_ms,
+            depth_ms: stats.depth_ms,
+        }
+    }
+}
+
+/// The sound device of a leg ran dry or ran over; counted since the leg began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeviceSlipped {
+    /// Whose.
+    pub leg: LegId,
+    /// Ticks for which the microphone had too little.
+    pub underruns: u64,
+    /// Times that audio had to be thrown away because a ring was too full.
+    pub overruns: u64,
+}
+
+/// A playback has begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PlaybackStarted {
+    /// Which.
+    pub playback: PlaybackId,
+    /// To whom.
+    pub bridge: BridgeId,
+}
+
+/// A playback has come to its end or was stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PlaybackFinished {
+    /// Which.
+    pub playback: PlaybackId,
+    /// To whom.
+    pub bridge: BridgeId,
+    /// Whether it was heard to its end.
+    pub complete: bool,
+}
+
+/// A tick began later than it should have by a tick or more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TickMissed {
+    /// How late it was, in microseconds.
+    pub lateness_us: u64,
+}

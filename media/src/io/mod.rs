@@ -1,0 +1,19 @@
+//! Shells: the thin parts that own threads, sockets, clocks and sound devices, and only move data.
+
+#[cfg(feature = "sound")]
+mod device;
+mod media_thread;
+mod recorder;
+mod timer;
+mod udp;
+mod virtual_device;
+
+#[cfg(feature = "sound")]
+pub use self::device::{AudioStreams, DeviceError, open_default_device};
+pub use self::media_thread::{
+    ControlError, Counters, MediaSettings, MediaThread, RtpLeg, StartError,
+};
+pub use self::recorder::{RecordError, Recording, RecordingFailed, RecordingFinished, RecordingStarted};
+pub use self::timer::sleep_until;
+pub use self::udp::{Datagram, RtpSocket};
+pub use self::virtual_device::{VirtualDevice, VirtualDeviceReport};

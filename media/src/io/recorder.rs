@@ -1,0 +1,155 @@
+//! Recording a bridge to a WAV file: a thread that empties a tap's ring and writes.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use stasis_bus::Topic;
+
+use super::media_thread::{ControlError, MediaThread, StartError};
+use crate::id::BridgeId;
+use crate::wav::{WavError, WavWriter};
+
+/// What the ring holds: so long may the disk stall.
+const RING_SECONDS: u32 = 8;
+/// How often the ring is emptied.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// A recording has begun.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordingStarted {
+    /// What is recorded.
+    pub bridge: BridgeId,
+    /// The file.
+    pub path: PathBuf,
+}
+
+/// A recording has ended as it should.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordingFinished {
+    /// What was recorded.
+    pub bridge: BridgeId,
+    /// The file.
+    pub path: PathBuf,
+    /// Its length in samples.
+    pub samples: u64,
+}
+
+/// A recording has ended early; nothing else has. What was recorded until then can be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordingFailed {
+    /// What was recorded.
+    pub bridge: BridgeId,
+    /// The file.
+    pub path: PathBuf,
+    /// Why, how much was kept, and what to do.
+    pub reason: String,
+}
+
+/// Why a recording did not begin.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// The file cannot be written.
+    #[error(transparent)]
+    File(#[from] WavError),
+    /// The engine did not take the order.
+    #[error(transparent)]
+    Control(#[from] ControlError),
+    /// There is no thread for it.
+    #[error(transparent)]
+    Start(#[from] StartError),
+}
+
+/// A bridge being recorded.
+pub struct Recording {
+    bridge: BridgeId,
+    thread: JoinHandle<Result<u64, WavError>>,
+}
+
+impl Recording {
+    /// Begins to record a bridge to a new file at `path`, at the bridge's rate. Its beginning and
+    /// end are published to `topic`.
+    ///
+    /// # Errors
+    /// [`RecordError`] when the file cannot be made, or there is no such bridge.
+    pub fn start(
+        media: &MediaThread,
+        bridge: BridgeId,
+        path: &Path,
+        topic: &Topic,
+    ) -> Result<Self, RecordError> {
+        let rate = media.bridge_rate(bridge)?;
+        let writer = WavWriter::create(path, rate)?;
+        let samples = media.tap(bridge, RING_SECONDS)?;
+        let (path, topic) = (path.to_owned(), topic.clone());
+        let thread = thread::Builder::new()
+            .name("recorder".into())
+            .spawn({
+                let path = path.clone();
+                move || record(bridge, path, &topic, samples, writer)
+            })
+            .map_err(StartError)?;
+        Ok(Recording { bridge, thread })
+    }
+
+    /// Ends it; returns when the file is complete, with its length in samples.
+    ///
+    /// # Errors
+    /// [`RecordError`] when the recording has failed before; the file then holds what was recorded
+    /// until then.
+    pub fn finish(self, media: &MediaThread) -> Result<u64, RecordError> {
+        // The bridge may be gone already, and its tap with it.
+        let _ = media.untap(self.bridge);
+        while !self.thread.is_finished() {
+            // The thread ends when it finds that the tap was dropped, which is done here.
+            media.reap();
+            thread::sleep(Duration::from_millis(5));
+        }
+        Ok(self.thread.join().expect("the recorder does not panic")?)
+    }
+}
+
+fn record(
+    bridge: BridgeId,
+    path: PathBuf,
+    topic: &Topic,
+    mut samples: rtrb::Consumer<i16>,
+    mut writer: WavWriter<File>,
+) -> Result<u64, WavError> {
+    topic.publish(RecordingStarted { bridge, path: path.clone() });
+    let mut outcome = Ok(());
+    while outcome.is_ok() {
+        // Asked before the ring is emptied, so that nothing is left behind.
+        let last = samples.is_abandoned();
+        outcome = write_all(&mut samples, &mut writer);
+        if last {
+            break;
+        }
+        thread::sleep(PAUSE);
+    }
+    let outcome = outcome.and_then(|()| writer.finish());
+    match &outcome {
+        Ok(samples) => {
+            topic.publish(RecordingFinished { bridge, path, samples: *samples });
+        }
+        Err(error) => {
+            topic.publish(RecordingFailed { bridge, path, reason: error.to_string() });
+        }
+    }
+    outcome
+}
+
+fn write_all(
+    samples: &mut rtrb::Consumer<i16>,
+    writer: &mut WavWriter<File>,
+) -> Result<(), WavError> {
+    let mut part = [0; 4_096];
+    loop {
+        let (read, _) = samples.pop_partial_slice(&mut part);
+        if read.is_empty() {
+            return Ok(());
+        }
+        writer.write(read)?;
+    }
+}
