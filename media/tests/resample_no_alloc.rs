@@ -1,12 +1,14 @@
-//! Resampling a tick, looking for digits and detecting talk never allocate nor free.
+//! Resampling, coding, playing, and listening for digits and talk never allocate nor free.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
+use stasis_media::codec::Codec;
 use stasis_media::dtmf::{Detector, Digit, ToneGenerator};
 use stasis_media::frame::{Ptime, SampleRate};
 use stasis_media::resample::{DriftControl, DriftResampler, Resampler, Side};
 use stasis_media::talk::TalkDetector;
+use stasis_media::wav::{Pcm, Player, Repeat};
 
 thread_local! {
     /// Calls to the allocator by this thread: the test harness allocates on others.
@@ -106,4 +108,20 @@ fn digits_and_talk_are_sung_and_heard_without_allocating() {
         }
     });
     assert_eq!((calls, events), (0, 2));
+}
+
+#[test]
+fn a_sound_is_played_and_coded_without_allocating() {
+    let mut player = Player::new(Pcm::new(SampleRate::Hz8000, vec![5; 1_000]), Repeat::Forever);
+    let (mut frame, mut payload) = ([0; 160], [0; 160]);
+    let calls = calls_of(|| {
+        for codec in Codec::ALL {
+            for _ in 0..50 {
+                player.fill(&mut frame);
+                codec.encode(&frame, &mut payload);
+                codec.decode(&payload, &mut frame);
+            }
+        }
+    });
+    assert_eq!(calls, 0);
 }

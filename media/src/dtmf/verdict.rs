@@ -31,7 +31,7 @@ const DETUNE_HELD: f32 = 0.045;
 /// the tones of `*` are the third and fourth harmonic of a high voice.
 const MEAN_SKEW: f32 = 0.034;
 /// How far apart the frequencies measured for one beginning digit may be.
-const WANDER: f32 = 0.014;
+const WANDER: f32 = 0.018;
 /// How much the power of a tone may change from one window to the next: 5 dB.
 const STEP: f32 = 3.16;
 
@@ -110,14 +110,15 @@ pub(super) struct Candidate {
     pub(super) windows: u32,
     low: Track,
     high: Track,
-    purity_sum: f32,
+    /// Smoothed, so that the windows at the tone's edge weigh little.
+    purity: f32,
 }
 
 impl Candidate {
     /// A candidate of one window, whose tones began at `start`.
     pub(super) fn new(heard: &Heard, start: u64) -> Self {
         let (low, high) = (Track::new(&heard.low), Track::new(&heard.high));
-        Candidate { digit: heard.digit, start, windows: 1, low, high, purity_sum: heard.purity }
+        Candidate { digit: heard.digit, start, windows: 1, low, high, purity: heard.purity }
     }
 
     /// The candidate with one more window; none when that one does not continue it.
@@ -126,15 +127,15 @@ impl Candidate {
             return None;
         }
         let (low, high) = (self.low.and(&heard.low)?, self.high.and(&heard.high)?);
-        let (windows, purity_sum) = (self.windows + 1, self.purity_sum + heard.purity);
-        Some(Candidate { windows, low, high, purity_sum, ..self })
+        let (windows, purity) = (self.windows + 1, (self.purity + heard.purity) / 2.0);
+        Some(Candidate { windows, low, high, purity, ..self })
     }
 
     /// Whether purity, twist and both frequencies are, on the average, those of a digit.
     pub(super) fn is_convincing(&self) -> bool {
         let windows = self.windows as f32;
         let in_tune = |tone: &Track| tone.detune_sum.abs() <= MEAN_DETUNE * windows;
-        self.purity_sum >= MEAN_PURITY * windows
+        self.purity >= MEAN_PURITY
             && !twisted(self.low.power_sum, self.high.power_sum, 1.0)
             && in_tune(&self.low)
             && in_tune(&self.high)

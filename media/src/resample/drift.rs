@@ -91,6 +91,11 @@ impl DriftResampler {
         self.sinc.output_frames_next()
     }
 
+    /// Samples by which the output is behind the input, at the output's rate.
+    pub fn delay(&self) -> usize {
+        self.sinc.output_delay()
+    }
+
     /// The most samples that a call may take.
     pub fn max_input(&self) -> usize {
         self.input.len()

@@ -212,16 +212,17 @@ fn chunks_of_any_size_reveal_the_same() {
 }
 
 #[test]
-fn digits_are_heard_in_white_noise_15_db_below() {
+fn digits_of_40_ms_are_heard_in_white_noise_15_db_below() {
     let mut noise = Noise(15);
-    for round in 0..40 {
+    for round in 0..54 {
         for digit in Digit::ALL {
-            // Twisted by 8 dB one round, by −4 dB the next; the noise is below the whole signal.
+            // Every twist with every detune; the noise is below the whole signal.
             let (low, high) = [(-12.0, -20.0), (-16.0, -12.0), (-12.0, -12.0)][round % 3];
+            let (detune, other) = [(1.5, -1.5), (0.0, 1.5), (-1.5, 0.0)][round / 3 % 3];
             let power = (Dbm0(low).peak().powi(2) + Dbm0(high).peak().powi(2)) / 2.0;
             let peak = (3.0 * power / 10f32.powf(1.5)).sqrt();
-            let tone = Pair::of(digit).levels(low, high).sing(45 * MS);
-            let mut all = stream(round, &[&tone]);
+            let pair = Pair::of(digit).levels(low, high).detuned(detune, other);
+            let mut all = stream(round, &[&pair.sing(40 * MS)]);
             all.iter_mut().for_each(|s| *s = s.saturating_add((noise.next() * peak) as i16));
             assert_eq!(digits(&hear(&all)), digit.to_string(), "round {round}");
         }
