@@ -7,18 +7,13 @@
 //! that keep coming, or a timestamp that jumps, anchor the stream anew. A new stream queues up
 //! behind the old. How full the buffer stays is watched by [`Margins`].
 
+use super::anchor::{Anchor, Incoming, SAMPLE_NS};
 use super::margins::{Adjust, Margins};
 use super::slots::{SLOTS, Slot, Slots};
 use stasis_bus::Stamp;
 use std::ops::Range;
 use std::time::Duration;
 
-/// Nanoseconds of a sample at 8 kHz, the clock of G.711 and of its telephone events.
-const SAMPLE_NS: i64 = 125_000;
-/// A timestamp that runs ahead of the time since the packet before by a second has jumped.
-const AHEAD: i64 = 8_000;
-/// So has one that goes back by 100 ms although the packet is newer.
-const BEHIND: i64 = 800;
 /// A telephone event silences 60 ms more than it has told of, until it tells of its end.
 const MUTE_ON: i64 = 480;
 /// Ticks that may be missed before playout skips what they should have played.
@@ -27,19 +22,6 @@ const MISSED_TICKS: i64 = 10;
 /// The first index: far from zero, so that a packet before the first has one too.
 const FIRST: u64 = 1 << 32;
 
-/// A packet on its way in.
-#[derive(Clone, Copy)]
-pub(crate) struct Incoming<'a> {
-    /// Its extended sequence number.
-    pub(crate) seq: u64,
-    pub(crate) timestamp: u32,
-    pub(crate) payload_type: u8,
-    pub(crate) payload: &'a [u8],
-    /// Samples it holds; zero when it only says that the sender is silent.
-    pub(crate) samples: i64,
-    pub(crate) arrival: Stamp,
-}
-
 /// What became of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Queued {
@@ -47,7 +29,7 @@ pub(crate) enum Queued {
     Waits,
     /// Its time had passed.
     Late,
-    /// Too many wait already.
+    /// Too many wait already, or its timestamp has no place among them.
     Full,
 }
 
@@ -60,27 +42,6 @@ pub(crate) enum Piece {
     Lost(usize),
     /// The sender is silent.
     Silence(usize),
-}
-
-/// Where a stream is on the playhead's clock, by its newest packet.
-#[derive(Clone, Copy)]
-struct Anchor {
-    /// Added to an extended sequence number gives the index.
-    shift: i64,
-    seq: u64,
-    timestamp: u32,
-    media: i64,
-    arrival: Stamp,
-}
-
-impl Anchor {
-    fn media_at(&self, timestamp: u32) -> i64 {
-        self.media + i64::from(timestamp.wrapping_sub(self.timestamp) as i32)
-    }
-
-    fn index_of(&self, seq: u64) -> u64 {
-        (seq as i64).wrapping_add(self.shift) as u64
-    }
 }
 
 /// The jitter buffer of one leg.
@@ -144,7 +105,7 @@ impl JitterBuffer {
     /// Takes a packet. Duplicates are the source's to find.
     pub(crate) fn insert(&mut self, packet: &Incoming) -> Queued {
         let anchor = match self.anchor {
-            Some(anchor) if !self.has_jumped(&anchor, packet) => anchor,
+            Some(anchor) if !anchor.is_left_by(packet, self.playhead) => anchor,
             _ => self.anchored(packet, self.end as i64 - packet.seq as i64),
         };
         self.anchor = Some(anchor);
@@ -243,20 +204,7 @@ impl JitterBuffer {
         let ticks = wait.saturating_add(tick_ns - 1) / tick_ns;
         let media = (self.playhead + ticks * self.tick).max(self.end_media);
         self.margins.reset();
-        let (seq, timestamp, arrival) = (packet.seq, packet.timestamp, packet.arrival);
-        Anchor { shift, seq, timestamp, media, arrival }
-    }
-
-    /// Whether `packet` is newer and yet its timestamp does not follow from the one before.
-    fn has_jumped(&self, anchor: &Anchor, packet: &Incoming) -> bool {
-        if packet.seq <= anchor.seq || packet.samples == 0 {
-            return false;
-        }
-        let passed = packet.arrival.since(anchor.arrival).as_nanos() as i64 / SAMPLE_NS;
-        let media = anchor.media_at(packet.timestamp);
-        let step = media - anchor.media;
-        let rested = passed > AHEAD && media >= self.playhead;
-        rested || step < -BEHIND || step > passed + AHEAD
+        Anchor::on(packet, shift, media)
     }
 
     fn too_late(&mut self, packet: &Incoming, anchor: Anchor) -> Queued {
@@ -272,8 +220,8 @@ impl JitterBuffer {
 
     fn queue(&mut self, packet: &Incoming, anchor: Anchor) -> Queued {
         let Some(anchor) = self.reach(packet.seq, anchor) else { return Queued::Full };
-        let (index, newest) = (anchor.index_of(packet.seq), packet.seq >= anchor.seq);
-        let media = self.in_order(anchor.media_at(packet.timestamp), packet.samples, newest);
+        let Some(media) = anchor.credible(packet, self.end_media) else { return Queued::Full };
+        let index = anchor.index_of(packet.seq);
         if index < self.next {
             self.late += u64::from(packet.samples > 0);
             return Queued::Late;
@@ -284,8 +232,9 @@ impl JitterBuffer {
         }
         self.end = self.end.max(index + 1);
         self.anchor = Some(anchor);
-        if newest && packet.samples > 0 {
-            self.follow(packet, anchor.shift, media);
+        if packet.samples > 0 && packet.seq >= anchor.seq {
+            self.anchor = Some(Anchor::on(packet, anchor.shift, media));
+            self.end_media = self.end_media.max(media + packet.samples);
         }
         Queued::Waits
     }
@@ -297,18 +246,6 @@ impl JitterBuffer {
             anchor.shift = (self.end as i64 + 1).wrapping_sub(seq as i64);
         }
         (anchor.index_of(seq) < self.next + SLOTS).then_some(anchor)
-    }
-
-    /// Only the newest sound may reach beyond what waits: a stray timestamp stops nothing.
-    fn in_order(&self, media: i64, samples: i64, newest: bool) -> i64 {
-        if newest && samples > 0 { media } else { media.min(self.end_media - samples) }
-    }
-
-    /// The newest packet becomes what the next is measured against; events keep one timestamp.
-    fn follow(&mut self, packet: &Incoming, shift: i64, media: i64) {
-        let (seq, timestamp, arrival) = (packet.seq, packet.timestamp, packet.arrival);
-        self.anchor = Some(Anchor { shift, seq, timestamp, media, arrival });
-        self.end_media = self.end_media.max(media + packet.samples);
     }
 
     fn piece(&mut self, wanted: i64) -> Piece {
@@ -359,5 +296,155 @@ impl Piece {
             Piece::Lost(samples) => Piece::Lost(samples.min(limit)),
             Piece::Silence(samples) => Piece::Silence(samples.min(limit)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A buffer of 40 ms, and packets of 20 ms by number `n` that come at `20 n` ms.
+    struct Leg(JitterBuffer, u64);
+
+    impl Leg {
+        fn new() -> Self {
+            Leg(JitterBuffer::new(Duration::from_millis(40)), 0)
+        }
+
+        fn take(&mut self, seq: u64, timestamp: u32, samples: i64, ms: u64) -> Queued {
+            let arrival = Stamp::from_ms(ms);
+            let (payload_type, payload) = (0, &[0; 160][..samples as usize]);
+            self.0.insert(&Incoming { seq, timestamp, payload_type, payload, samples, arrival })
+        }
+
+        fn packet(&mut self, n: u64) -> Queued {
+            self.take(1_000 + n, n as u32 * 160, 160, n * 20)
+        }
+
+        /// One tick told by a letter for each piece: the packet's number, `-` lost, `.` silence.
+        fn tick(&mut self) -> String {
+            self.0.begin_tick(Stamp::from_ms(self.1 * 20), 160);
+            self.1 += 1;
+            let (mut left, mut heard) = (160, String::new());
+            while left > 0 {
+                let piece = self.0.next(left);
+                left -= piece.samples();
+                heard += &match piece {
+                    Piece::Voice { index, .. } => format!("{}", index - FIRST),
+                    Piece::Lost(_) => "-".into(),
+                    Piece::Silence(_) => ".".into(),
+                };
+            }
+            self.0.end_tick();
+            heard
+        }
+
+        fn ticks(&mut self, n: usize) -> String {
+            (0..n).map(|_| self.tick()).collect()
+        }
+    }
+
+    #[test]
+    fn packets_are_heard_in_order_of_their_numbers_after_the_delay() {
+        let mut leg = Leg::new();
+        leg.packet(0);
+        for n in [2, 1, 3] {
+            assert_eq!(leg.packet(n), Queued::Waits);
+        }
+        assert_eq!(leg.ticks(6), "..0123");
+    }
+
+    #[test]
+    fn a_missing_number_is_lost_and_a_gap_of_timestamps_alone_is_silence() {
+        let mut leg = Leg::new();
+        leg.packet(0);
+        leg.packet(2);
+        leg.take(1_003, 6 * 160, 160, 60);
+        assert_eq!(leg.ticks(9), "..0-2...3");
+    }
+
+    #[test]
+    fn nothing_more_is_lost_after_sound_and_silent_after_an_event() {
+        let mut leg = Leg::new();
+        leg.packet(0);
+        assert_eq!(leg.ticks(5), "..0--");
+        let mut leg = Leg::new();
+        leg.packet(0);
+        leg.take(1_001, 160, 0, 20);
+        assert_eq!(leg.ticks(5), "..0..");
+    }
+
+    #[test]
+    fn what_the_playhead_has_passed_is_late() {
+        let mut leg = Leg::new();
+        leg.packet(0);
+        leg.packet(2);
+        leg.ticks(5);
+        assert_eq!(leg.packet(1), Queued::Late);
+        assert_eq!(leg.0.late(), 1);
+        assert_eq!(leg.tick(), "-");
+    }
+
+    #[test]
+    fn lateness_in_three_ticks_anchors_the_stream_anew() {
+        let mut leg = Leg::new();
+        leg.packet(0);
+        assert_eq!(leg.ticks(10), "..0-------");
+        for (n, queued) in [(1, Queued::Late), (2, Queued::Late), (3, Queued::Waits)] {
+            let ms = (9 + n) * 20;
+            assert_eq!(leg.take(1_000 + n, n as u32 * 160, 160, ms), queued);
+            assert_eq!(leg.tick(), "-");
+        }
+        assert_eq!(leg.0.late(), 2);
+        assert_eq!(leg.ticks(2), "-3", "40 ms after it came at 240 ms");
+    }
+
+    #[test]
+    fn a_stray_timestamp_of_an_event_or_of_an_older_packet_stops_nothing() {
+        let mut leg = Leg::new();
+        leg.packet(0);
+        leg.take(1_001, 0x7000_0000, 0, 20);
+        leg.take(1_003, 3 * 160, 160, 60);
+        leg.take(1_002, 0x7000_0000, 160, 61);
+        assert_eq!(leg.ticks(6), "..0--3");
+    }
+
+    #[test]
+    fn a_gap_longer_than_the_buffer_is_one_loss() {
+        let mut leg = Leg::new();
+        leg.packet(0);
+        leg.ticks(30);
+        assert_eq!(leg.take(1_100, 30 * 160, 160, 600), Queued::Waits);
+        assert_eq!(leg.ticks(3), "--2");
+    }
+
+    #[test]
+    fn a_full_buffer_refuses_and_goes_on_when_it_has_room() {
+        let mut leg = Leg::new();
+        for n in 0..SLOTS {
+            assert_eq!(leg.take(1_000 + n, n as u32 * 160, 160, 0), Queued::Waits);
+        }
+        assert_eq!(leg.take(1_064, 64 * 160, 160, 0), Queued::Full);
+        assert_eq!(leg.ticks(5), "..012");
+        assert_eq!(leg.take(1_065, 65 * 160, 160, 60), Queued::Waits);
+    }
+
+    #[test]
+    fn a_new_stream_queues_up_behind_the_old() {
+        let mut leg = Leg::new();
+        (0..4).for_each(|n| assert_eq!(leg.packet(n), Queued::Waits));
+        leg.0.new_stream();
+        leg.take(77, 0xFFFF_FFFF, 160, 1);
+        leg.take(78, 159, 160, 20);
+        assert_eq!(leg.ticks(8), "..012345");
+    }
+
+    #[test]
+    fn ticks_that_were_missed_for_long_are_left_out() {
+        let mut leg = Leg::new();
+        (0..30).for_each(|n| assert_eq!(leg.packet(n), Queued::Waits));
+        assert_eq!(leg.ticks(3), "..0");
+        leg.1 += 20;
+        assert_eq!(leg.tick(), "21");
     }
 }

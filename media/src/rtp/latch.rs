@@ -60,6 +60,8 @@ pub(crate) struct Latch {
     /// When the locked source was last heard, or when its silence began.
     heard: Option<Stamp>,
     candidates: Box<[Candidate]>,
+    /// There is a source on probation; usually there is none, and nothing to forget.
+    trying: bool,
 }
 
 impl Latch {
@@ -73,7 +75,7 @@ impl Latch {
             payload: [0; MAX_PAYLOAD],
         };
         let candidates = (0..CANDIDATES).map(|_| empty()).collect();
-        Latch { remote, source: None, heard: None, candidates }
+        Latch { remote, source: None, heard: None, candidates, trying: false }
     }
 
     /// The address that is locked.
@@ -151,6 +153,7 @@ impl Latch {
     }
 
     fn enlist(&mut self, packet: &Packet, from: SocketAddr, arrival: Stamp) {
+        self.trying = true;
         let longest_unheard = |c: &&mut Candidate| (c.source.is_some(), c.arrival);
         if let Some(candidate) = self.candidates.iter_mut().min_by_key(longest_unheard) {
             candidate.source = Some((from, Source::new(&packet.header)));
@@ -180,7 +183,9 @@ impl Latch {
     }
 
     fn forget_candidates(&mut self) {
-        self.candidates.iter_mut().for_each(|candidate| candidate.source = None);
+        if std::mem::take(&mut self.trying) {
+            self.candidates.iter_mut().for_each(|candidate| candidate.source = None);
+        }
     }
 }
 

@@ -580,7 +580,7 @@ proptest! {
         call.run(50);
         for (n, (at, byte)) in mutations.into_iter().enumerate() {
             call.run(1);
-            if n as u64 % each == 0 && let Some((_, packet)) = call.wire.last_mut() {
+            if (n as u64).is_multiple_of(each) && let Some((_, packet)) = call.wire.last_mut() {
                 packet[at] = byte;
             }
         }

@@ -1,5 +1,37 @@
 //! RTP (RFC 3550, 3551) and telephone events (RFC 4733), without a socket or a clock.
+//!
+//! A leg has two edges. [`RtpReceiver`] takes datagrams as they come and gives one frame a tick;
+//! [`RtpSender`] takes one frame a tick and gives packets. Both hold all their memory from the
+//! start: nothing here allocates, waits or panics once they are made, whatever the network sends.
+//!
+//! ```
+//! use stasis_bus::Stamp;
+//! use stasis_media::codec::Codec;
+//! use stasis_media::rtp::{FrameKind, ReceiveSettings, RtpEvent, RtpReceiver, RtpSender, RtpSeq};
+//!
+//! let mut sender = RtpSender::new(Codec::Pcmu, 0x5EED, RtpSeq(1), 0, 101);
+//! let mut receiver = RtpReceiver::new(ReceiveSettings::default()); // delays by 60 ms
+//! let from = "127.0.0.1:4000".parse()?;
+//! let mut learned = None;
+//! let mut frame = [0; 160];
+//! let mut kinds = Vec::new();
+//! for tick in 0..5 {
+//!     let now = Stamp::from_ms(tick * 20);
+//!     let mut on = |event| if let RtpEvent::SourceLearned(source) = event { learned = Some(source) };
+//!     sender.tick(&[1_000; 160], |packet| receiver.receive(packet, from, now, &mut on));
+//!     kinds.push(receiver.tick(now, &mut frame, &mut on));
+//! }
+//! assert_eq!(learned, Some(from));
+//! assert_eq!(kinds[2..], [FrameKind::Silence, FrameKind::Voice, FrameKind::Voice]);
+//! # Ok::<(), std::net::AddrParseError>(())
+//! ```
+//!
+//! The way in: `packet` (the header) → `latch` (whose is it: symmetric RTP) → `source` (is it new,
+//! what is missing) → `jitter` (when is it heard; `anchor`, `slots`,
+//! `margins`) or `telephone_event` (which
+//! key) → `conceal` (no loss clicks). The way out: `dialer` (keys) or the codec → `packet`.
 
+mod anchor;
 mod conceal;
 mod dialer;
 mod jitter;
@@ -19,4 +51,4 @@ pub use latch::TAKEOVER;
 pub use packet::{HEADER_LEN, Header, MAX_PAYLOAD, Packet, PacketError, RtpSeq, write_packet};
 pub use receiver::{FrameKind, ReceiveSettings, ReceiveStats, RtpEvent, RtpReceiver};
 pub use sender::{RtpSender, SendStats};
-pub use telephone_event::{EVENT_TIMEOUT, EventReceiver, KeyEvent};
+pub use telephone_event::{EVENT_LEN, EVENT_TIMEOUT, EventPayload, EventReceiver, KeyEvent};

@@ -4,8 +4,9 @@
 //! its payload type into the jitter buffer or to the telephone events. A tick takes what the buffer
 //! has for it, decodes it, and makes up what is missing.
 
+use super::anchor::Incoming;
 use super::conceal::Concealer;
-use super::jitter::{Incoming, JitterBuffer, Piece, Queued};
+use super::jitter::{JitterBuffer, Piece, Queued};
 use super::latch::{Heard, Latch};
 use super::margins::Adjust;
 use super::packet::{MAX_PAYLOAD, Packet, PacketError};
@@ -102,7 +103,7 @@ pub struct ReceiveStats {
     pub wrong_source: u64,
     /// Packets that found the buffer full, or no credible place in it.
     pub overflow: u64,
-    /// Frames of [`FrameKind::Concealed`].
+    /// Frames of [`FrameKind::Concealed`]; up to three also when a sender falls silent unannounced.
     pub concealed: u64,
     /// Interarrival jitter of the current stream in milliseconds (RFC 3550 A.8).
     pub jitter_ms: f32,
