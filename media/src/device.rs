@@ -104,7 +104,7 @@ impl CaptureEnd {
     /// Pushes what the microphone heard; what finds no room is lost. For the device's callback:
     /// never allocates, locks or waits.
     pub fn push(&mut self, samples: &[i16]) {
-        self.samples.push_partial_slice(samples);
+        let _lost = self.samples.push_partial_slice(samples);
     }
 }
 
@@ -186,7 +186,7 @@ impl Playback {
             let mut wanted = self.tick * TARGET_TICKS;
             while wanted > 0 {
                 let part = wanted.min(self.output.len());
-                self.samples.push_partial_slice(&self.output[..part]);
+                let _ = self.samples.push_partial_slice(&self.output[..part]); // it is empty
                 wanted -= part;
             }
             fill = self.tick * TARGET_TICKS;
@@ -199,7 +199,7 @@ impl Playback {
         }
         self.resampler.set_drift(self.control.update(fill));
         if let Ok(given) = self.resampler.process(frame, &mut self.output) {
-            self.samples.push_partial_slice(&self.output[..given]);
+            let _ = self.samples.push_partial_slice(&self.output[..given]); // there is room
         }
     }
 }
@@ -247,8 +247,7 @@ mod tests {
                 let mut frame = [0; 960];
                 edge.capture(&mut frame);
                 heard.extend(frame);
-                let frame: Vec<i16> =
-                    (0..960).map(|n| tone(engine_position + n, 48_000)).collect();
+                let frame: Vec<i16> = (0..960).map(|n| tone(engine_position + n, 48_000)).collect();
                 engine_position += 960;
                 edge.play(&frame);
             }

@@ -23,11 +23,6 @@ macro_rules! id {
                 $name(Key { slot, serial })
             }
 
-            /// Its place in the arena.
-            pub(crate) const fn slot(self) -> usize {
-                self.0.slot as usize
-            }
-
             /// Its serial number.
             pub const fn serial(self) -> u32 {
                 self.0.serial
@@ -53,6 +48,13 @@ id! {
 id! {
     /// Names a playback.
     PlaybackId, "playback"
+}
+
+impl LegId {
+    /// Its place in the arena.
+    pub(crate) const fn slot(self) -> usize {
+        self.0.slot as usize
+    }
 }
 
 /// Objects by [`Key`], with room for a fixed number: never allocates after it was made.

@@ -12,8 +12,8 @@ use crate::device::DeviceEdge;
 use crate::dtmf::{Detector, Digit, DtmfEvent};
 use crate::engine::Outside;
 use crate::event::{
-    DeviceSlipped, DtmfBegan, DtmfNotSent, DtmfReceived, DtmfSource, RtpReceived, RtpSent, SourceLearned,
-    TalkingStarted, TalkingStopped,
+    DeviceSlipped, DtmfBegan, DtmfNotSent, DtmfReceived, DtmfSource, RtpReceived, RtpSent,
+    SourceLearned, TalkingStarted, TalkingStopped,
 };
 use crate::frame::{Frame, SampleRate};
 use crate::id::{BridgeId, LegId};
@@ -55,11 +55,7 @@ pub struct Rates {
 impl Rates {
     /// Between a leg at `leg` and a bridge at `bridge`.
     pub fn new(leg: SampleRate, bridge: SampleRate) -> Self {
-        Rates {
-            bridge,
-            to_bridge: between(leg, bridge),
-            from_bridge: between(bridge, leg),
-        }
+        Rates { bridge, to_bridge: between(leg, bridge), from_bridge: between(bridge, leg) }
     }
 
     /// The rate on the bridge's side.
@@ -136,7 +132,10 @@ impl Leg {
     }
 
     /// Puts it into a bridge, or takes it out; gives back the converters that it had.
-    pub(crate) fn set_place(&mut self, place: Option<(BridgeId, Box<Rates>)>) -> Option<Box<Rates>> {
+    pub(crate) fn set_place(
+        &mut self,
+        place: Option<(BridgeId, Box<Rates>)>,
+    ) -> Option<Box<Rates>> {
         if let Some((_, rates)) = &place {
             self.said = Frame::silence(rates.bridge);
         }
@@ -255,7 +254,9 @@ impl Leg {
         let id = self.id;
         match &mut self.edge {
             Edge::Rtp(rtp) => match rtp.receiver.remote() {
-                Some(to) => rtp.sender.tick(self.out.samples(), |packet| outside.send(id, to, packet)),
+                Some(to) => {
+                    rtp.sender.tick(self.out.samples(), |packet| outside.send(id, to, packet))
+                }
                 None => rtp.sender.skip_tick(),
             },
             Edge::Device(device) => device.play(self.out.samples()),

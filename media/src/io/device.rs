@@ -23,7 +23,9 @@ pub enum DeviceError {
     #[error("there is no {0}: connect one, or start a sound server")]
     None(&'static str),
     /// The device or its driver refuses.
-    #[error("the {device} cannot be used: {source}; close the program that has it, or choose another")]
+    #[error(
+        "the {device} cannot be used: {source}; close the program that has it, or choose another"
+    )]
     Refused {
         /// Which.
         device: &'static str,
@@ -71,10 +73,7 @@ pub fn open_default_device(
     let (edge, capture, playback) =
         device_edge(capture_config.sample_rate(), playback_config.sample_rate(), rate)?;
     let capture = open_capture(&microphone, &capture_config, capture, trouble.clone())
-        .ok_or(DeviceError::Format {
-            device: MICROPHONE,
-            format: capture_config.sample_format(),
-        })?
+        .ok_or(DeviceError::Format { device: MICROPHONE, format: capture_config.sample_format() })?
         .map_err(refused(MICROPHONE))?;
     let playback = open_playback(&speaker, &playback_config, playback, trouble)
         .ok_or(DeviceError::Format { device: SPEAKER, format: playback_config.sample_format() })?

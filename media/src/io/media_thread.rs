@@ -29,7 +29,7 @@ use crate::event::TickMissed;
 use crate::frame::SampleRate;
 use crate::id::{BridgeId, LegId, PlaybackId};
 use crate::leg::{Edge, Leg, Rates, RtpEdge};
-use crate::rtp::{ReceiveSettings, RtpReceiver, RtpSender};
+use crate::rtp::{ReceiveSettings, RtpReceiver, RtpSender, RtpSeq};
 use crate::schedule::{PERIOD, Schedule};
 use crate::wav::{Pcm, Player, Repeat};
 
@@ -72,7 +72,9 @@ pub enum ControlError {
     #[error("there is no {0}")]
     NoBridge(BridgeId),
     /// The engine has no room for one more leg or bridge.
-    #[error("the engine is full: it has room for {legs} legs and {bridges} bridges; raise the limits in its settings")]
+    #[error(
+        "the engine is full: it has room for {legs} legs and {bridges} bridges; raise the limits in its settings"
+    )]
     Full {
         /// Legs that there is room for.
         legs: usize,
@@ -83,7 +85,9 @@ pub enum ControlError {
     #[error("too many orders at once: try again after a tick (20 ms)")]
     Busy,
     /// The address cannot be bound.
-    #[error("cannot listen on {address}: {source}; choose another address or port, or stop who has it")]
+    #[error(
+        "cannot listen on {address}: {source}; choose another address or port, or stop who has it"
+    )]
     Bind {
         /// The address asked for.
         address: SocketAddr,
@@ -247,14 +251,16 @@ impl MediaThread {
         let socket = RtpSocket::bind(leg.local).map_err(bind)?;
         let local = socket.local_addr().map_err(bind)?;
         // Where a stream begins only has to differ from others (RFC 3550, 5.1).
-        let (sequence, timestamp) = (leg.ssrc.rotate_left(9) as u16, leg.ssrc.rotate_left(17));
+        let sequence = RtpSeq(leg.ssrc.rotate_left(9) as u16);
+        let timestamp = leg.ssrc.rotate_left(17);
         let event_type = leg.receive.event_payload_type;
         let edge = RtpEdge::new(
             RtpReceiver::new(leg.receive),
             RtpSender::new(leg.codec, leg.ssrc, sequence, timestamp, event_type),
         );
         let socket = Box::new(socket);
-        let id = self.add_leg(Edge::Rtp(Box::new(edge)), topic, |leg| Command::Open(leg, socket))?;
+        let id =
+            self.add_leg(Edge::Rtp(Box::new(edge)), topic, |leg| Command::Open(leg, socket))?;
         Ok((id, local))
     }
 
@@ -263,9 +269,7 @@ impl MediaThread {
     /// # Errors
     /// [`ControlError::Full`] or [`ControlError::Busy`].
     pub fn add_device_leg(&self, edge: DeviceEdge, topic: &Topic) -> Result<LegId, ControlError> {
-        self.add_leg(Edge::Device(Box::new(edge)), topic, |leg| {
-            Command::Engine(Order::AddLeg(leg))
-        })
+        self.add_leg(Edge::Device(Box::new(edge)), topic, |leg| Command::Engine(Order::AddLeg(leg)))
     }
 
     fn add_leg(
@@ -370,21 +374,17 @@ impl MediaThread {
         self.order_bridge(bridge, Order::StopPlaying(bridge))
     }
 
-    /// Begins to send everything that is heard in a bridge to a ring that holds `seconds`; gives
-    /// the reading end and the rate. See [`Recording`](super::Recording) for files.
+    /// Begins to send everything that is heard in a bridge to a ring that holds `seconds`, at
+    /// the bridge's rate; gives the reading end. See [`Recording`](super::Recording) for files.
     ///
     /// # Errors
     /// [`ControlError::NoBridge`] or [`ControlError::Busy`].
-    pub fn tap(
-        &self,
-        bridge: BridgeId,
-        seconds: u32,
-    ) -> Result<(rtrb::Consumer<i16>, SampleRate), ControlError> {
+    pub fn tap(&self, bridge: BridgeId, seconds: u32) -> Result<rtrb::Consumer<i16>, ControlError> {
         let mut desk = self.desk();
         let rate = desk.bridge_rate(bridge)?;
         let (tap, samples) = Tap::new(rate, seconds);
         self.send(&mut desk, Command::Engine(Order::Record(bridge, Box::new(tap))), 1)?;
-        Ok((samples, rate))
+        Ok(samples)
     }
 
     /// The rate that a bridge mixes at.
@@ -463,12 +463,7 @@ impl MediaThread {
     }
 
     /// Sends a command that carries so many objects.
-    fn send(
-        &self,
-        desk: &mut Desk,
-        command: Command,
-        objects: usize,
-    ) -> Result<(), ControlError> {
+    fn send(&self, desk: &mut Desk, command: Command, objects: usize) -> Result<(), ControlError> {
         if desk.away + objects > desk.most_away {
             return Err(ControlError::Busy);
         }

@@ -13,7 +13,9 @@ pub use self::device::{AudioStreams, DeviceError, open_default_device};
 pub use self::media_thread::{
     ControlError, Counters, MediaSettings, MediaThread, RtpLeg, StartError,
 };
-pub use self::recorder::{RecordError, Recording, RecordingFailed, RecordingFinished, RecordingStarted};
+pub use self::recorder::{
+    RecordError, Recording, RecordingFailed, RecordingFinished, RecordingStarted,
+};
 pub use self::timer::sleep_until;
 pub use self::udp::{Datagram, RtpSocket};
 pub use self::virtual_device::{VirtualDevice, VirtualDeviceReport};

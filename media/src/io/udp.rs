@@ -104,7 +104,7 @@ mod platform {
             clock: &Clock,
         ) -> io::Result<Option<Datagram<'_>>> {
             let mut slices = [IoSliceMut::new(&mut self.bytes[..])];
-            let control = Some(&mut self.control);
+            let control = Some(&mut self.control[..]);
             let flags = MsgFlags::MSG_DONTWAIT;
             let received =
                 recvmsg::<SockaddrStorage>(socket.as_raw_fd(), &mut slices, control, flags);
@@ -207,7 +207,8 @@ mod tests {
         let bus = stasis_bus::Bus::new(stasis_bus::Settings::default()).unwrap();
         let clock = bus.clock();
         let here = "127.0.0.1:0".parse().unwrap();
-        let (sender, mut receiver) = (RtpSocket::bind(here).unwrap(), RtpSocket::bind(here).unwrap());
+        let (sender, mut receiver) =
+            (RtpSocket::bind(here).unwrap(), RtpSocket::bind(here).unwrap());
         let to = receiver.local_addr().unwrap();
         let before = clock.now();
         sender.send_to(b"early", to).unwrap();
@@ -231,7 +232,8 @@ mod tests {
     fn a_datagram_too_large_to_be_rtp_arrives_empty_or_cut() {
         let clock = stasis_bus::Bus::new(stasis_bus::Settings::default()).unwrap().clock();
         let here = "127.0.0.1:0".parse().unwrap();
-        let (sender, mut receiver) = (RtpSocket::bind(here).unwrap(), RtpSocket::bind(here).unwrap());
+        let (sender, mut receiver) =
+            (RtpSocket::bind(here).unwrap(), RtpSocket::bind(here).unwrap());
         sender.send_to(&[0x80; 9_000], receiver.local_addr().unwrap()).unwrap();
         std::thread::sleep(Duration::from_millis(10));
         let mut sizes = Vec::new();

@@ -55,7 +55,7 @@ impl VirtualDevice {
             device_edge(RATE.hz(), RATE.hz(), RATE).expect("the rate is in range");
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = stop.clone();
-        let player = Player::new(sound, Repeat::Looped);
+        let player = Player::new(sound, Repeat::Forever);
         let thread = thread::Builder::new()
             .name("virtual-sound".into())
             .spawn(move || run(&clock, &stopped, player, file, capture, playback))

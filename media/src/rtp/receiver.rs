@@ -126,6 +126,7 @@ struct Leg {
     /// The packet that is being played, decoded.
     decoded: Box<[i16]>,
     decoded_index: Option<u64>,
+    codec: Option<Codec>,
     stats: ReceiveStats,
 }
 
@@ -141,6 +142,7 @@ impl RtpReceiver {
                 concealer: Concealer::new(),
                 decoded: vec![0; MAX_PAYLOAD].into_boxed_slice(),
                 decoded_index: None,
+                codec: None,
                 stats: ReceiveStats::default(),
             },
         }
@@ -216,6 +218,11 @@ impl RtpReceiver {
         self.leg.events.in_progress()
     }
 
+    /// What it speaks: the codec of its newest sound.
+    pub fn codec(&self) -> Option<Codec> {
+        self.leg.codec
+    }
+
     /// What has been received so far.
     pub fn stats(&self) -> ReceiveStats {
         let (leg, source) = (&self.leg, self.latch.source());
@@ -284,6 +291,9 @@ impl Leg {
             Some(codec) if !is_event => codec.samples_in(packet.payload.len()),
             _ => 0,
         };
+        if samples > 0 {
+            self.codec = codec;
+        }
         self.enqueue(packet, seq, samples, arrival);
         if is_event {
             self.event(packet, arrival, on);
