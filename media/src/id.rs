@@ -59,8 +59,11 @@ impl LegId {
 
 /// Objects by [`Key`], with room for a fixed number: never allocates after it was made.
 pub(crate) struct Arena<T> {
-    slots: Box<[Option<(u32, Box<T>)>]>,
+    slots: Box<[Slot<T>]>,
 }
+
+/// An object with its serial number.
+type Slot<T> = Option<(u32, Box<T>)>;
 
 impl<T> Arena<T> {
     pub(crate) fn new(capacity: usize) -> Self {

@@ -526,10 +526,13 @@ struct Shell {
     world: World,
 }
 
+/// A leg's socket.
+type OpenSocket = (LegId, Box<RtpSocket>);
+
 /// Where the engine's output goes.
 struct World {
     /// By the slots of the legs.
-    sockets: Box<[Option<(LegId, Box<RtpSocket>)>]>,
+    sockets: Box<[Option<OpenSocket>]>,
     outbox: Producer<Returned>,
     counters: Arc<SharedCounters>,
 }
@@ -625,7 +628,7 @@ impl Outside for World {
         let socket = match &object {
             Retired::Leg(leg) | Retired::Refused(Order::AddLeg(leg)) => {
                 let place = self.sockets.get_mut(leg.id().slot());
-                let mine = |place: &mut Option<(LegId, _)>| {
+                let mine = |place: &mut Option<OpenSocket>| {
                     place.take_if(|(id, _)| *id == leg.id()).map(|(_, socket)| socket)
                 };
                 place.and_then(mine)
