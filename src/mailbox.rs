@@ -47,6 +47,8 @@ pub(crate) struct Mailbox {
     pub(crate) reader: Reader,
     contended: AtomicU64,
     exhausted: AtomicU64,
+    /// 1 once the final message, which needs no place in the ring, was delivered.
+    finals: AtomicU64,
 }
 
 impl Mailbox {
@@ -72,6 +74,7 @@ impl Mailbox {
             reader,
             contended: AtomicU64::new(0),
             exhausted: AtomicU64::new(0),
+            finals: AtomicU64::new(0),
         }
     }
 
@@ -98,12 +101,17 @@ impl Mailbox {
         self.producer.lose();
     }
 
+    /// Counts the final message, which the consumer makes itself.
+    pub(crate) fn count_final(&self) {
+        self.finals.store(1, Relaxed);
+    }
+
     pub(crate) fn stats(&self) -> SubscriptionStats {
         let (contended, exhausted) = (self.contended.load(Relaxed), self.exhausted.load(Relaxed));
-        let delivered = self.producer.popped();
+        let (delivered, finals) = (self.producer.popped(), self.finals.load(Relaxed));
         SubscriptionStats {
-            delivered,
-            enqueued: self.producer.pushed().max(delivered),
+            delivered: delivered + finals,
+            enqueued: self.producer.pushed().max(delivered) + finals,
             dropped: Dropped {
                 full: self.producer.lost().saturating_sub(contended + exhausted),
                 contended,
@@ -116,9 +124,9 @@ impl Mailbox {
 /// What one subscription got and lost, from its beginning.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SubscriptionStats {
-    /// Messages put into its ring.
+    /// Messages accepted for it, its own first and last included.
     pub enqueued: u64,
-    /// Messages taken out of its ring.
+    /// Messages that it was given.
     pub delivered: u64,
     /// Messages lost, by cause.
     pub dropped: Dropped,

@@ -215,6 +215,7 @@ impl SubscriptionCore {
 
     /// The last message of this subscription, made by its consumer at the closed tail.
     pub(crate) fn final_message(&self) -> Message {
+        self.mailbox.count_final();
         self.own_message(SubscriptionChange::Unsubscribe(self.mailbox.id))
     }
 

@@ -64,10 +64,16 @@ pub fn open_default_device(
 ) -> Result<(DeviceEdge, AudioStreams), DeviceError> {
     const MICROPHONE: &str = "microphone";
     const SPEAKER: &str = "speaker";
+    let _quiet = quiet();
     let host = cpal::default_host();
     let microphone = host.default_input_device().ok_or(DeviceError::None(MICROPHONE))?;
     let speaker = host.default_output_device().ok_or(DeviceError::None(SPEAKER))?;
-    let refused = |device| move |source| DeviceError::Refused { device, source };
+    let refused = |device| {
+        move |source: cpal::Error| match source.kind() {
+            cpal::ErrorKind::DeviceNotAvailable => DeviceError::None(device),
+            _ => DeviceError::Refused { device, source },
+        }
+    };
     let capture_config = microphone.default_input_config().map_err(refused(MICROPHONE))?;
     let playback_config = speaker.default_output_config().map_err(refused(SPEAKER))?;
     let (edge, capture, playback) =
@@ -83,6 +89,16 @@ pub fn open_default_device(
     let names = (microphone.to_string(), speaker.to_string());
     Ok((edge, AudioStreams { _capture: capture, _playback: playback, names }))
 }
+
+/// Has ALSA's library keep what it would print to stderr: the error that it returns says it, too.
+/// For this thread, as long as the handle lives.
+#[cfg(target_os = "linux")]
+fn quiet() -> Option<impl Sized> {
+    alsa::Output::local_error_handler().ok()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn quiet() {}
 
 /// The device's own rate and channels, with a fixed buffer: the default one may be a second long.
 fn stream_config(supported: &SupportedStreamConfig) -> StreamConfig {

@@ -1,0 +1,290 @@
+//! A conference of three on your sound devices: you, and two simulated phones.
+//!
+//!     make demo            or: cargo run --release --example conference -- --help
+//!
+//! You are the default microphone and speaker; where there is none, a virtual device takes its
+//! place (a looped WAV as the microphone, a WAV file as the speaker). alice and bob are phones, each
+//! with a UDP socket and a clock of its own; they speak in turn and sometimes together. alice
+//! presses 1 2 3 as telephone events (RFC 4733), bob 4 5 6 as tones over a link that loses 2 % of
+//! the packets and delays each by up to 20 ms.
+//!
+//! You will see a line per event of the bus, and in the end a summary: who sent what, what was
+//! lost, which digits were heard, whether everybody heard everybody but themselves, and whether a
+//! tick was ever late.
+
+use std::collections::BTreeMap;
+use std::io::IsTerminal;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use clap::Parser;
+use stasis_bus::{Bus, Delivery, Settings, Topic};
+use stasis_media::codec::Codec;
+use stasis_media::device::DeviceEdge;
+use stasis_media::event::SourceLearned;
+use stasis_media::frame::SampleRate;
+use stasis_media::io::{
+    AudioStreams, MediaSettings, MediaThread, Recording, RtpLeg, VirtualDevice,
+    open_default_device,
+};
+use stasis_media::rtp::ReceiveSettings;
+use stasis_media::wav::Pcm;
+use stasis_media::{BridgeId, LegId};
+
+#[path = "conference/hearing.rs"]
+mod hearing;
+#[path = "conference/link.rs"]
+mod link;
+#[path = "conference/phone.rs"]
+mod phone;
+#[path = "conference/report.rs"]
+mod report;
+#[path = "conference/voice.rs"]
+mod voice;
+
+use link::Weather;
+use phone::Phone;
+use report::{DeviceTrouble, Reporter, Summary};
+use voice::Voices;
+
+type Error = Box<dyn std::error::Error>;
+
+/// The rate that the bridge mixes at: that of most sound cards.
+const BRIDGE_RATE: SampleRate = SampleRate::Hz48000;
+
+/// A conference of three: you, and two simulated phones, alice and bob.
+#[derive(Parser)]
+#[command(name = "conference")]
+struct Args {
+    /// End after so many seconds [default: 30, or on a terminal not before Ctrl-C]
+    #[arg(long, value_name = "N")]
+    seconds: Option<f64>,
+    /// One JSON object a line for each event, and a summary at the end
+    #[arg(long)]
+    json: bool,
+    /// Record the whole room to this WAV file
+    #[arg(long, value_name = "FILE.wav")]
+    record: Option<PathBuf>,
+    /// Use the virtual sound device, even if there is a real one
+    #[arg(long = "virtual")]
+    force_virtual: bool,
+    /// What the virtual device's microphone hears, over and over [default: a bundled voice]
+    #[arg(long, value_name = "FILE.wav")]
+    microphone: Option<PathBuf>,
+    /// Where the virtual device's speaker is written to
+    #[arg(long, value_name = "FILE.wav", default_value = "conference-speaker.wav")]
+    speaker: PathBuf,
+    /// Chooses what bob's link loses and delays
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// Let one more participant in: any RTP sender in PCMU or PCMA that sends there
+    #[arg(long, value_name = "IP:PORT")]
+    listen: Option<SocketAddr>,
+}
+
+fn main() -> ExitCode {
+    match run(&Args::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("conference: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: &Args) -> Result<(), Error> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let asked = stop.clone();
+    ctrlc::set_handler(move || asked.store(true, Relaxed))?;
+
+    let bus = Bus::new(Settings::default())?;
+    let topic = bus.topic("conference");
+    let start = bus.now();
+    let reporter = Arc::new(Reporter::new(args.json, start));
+    let (callers, caller_came) = mpsc::channel();
+    let subscription = {
+        let reporter = reporter.clone();
+        topic.subscribe().capacity(4_096).callback(move |delivery: Delivery| {
+            reporter.deliver(&delivery);
+            if let Some(SourceLearned { leg, .. }) = delivery.downcast_ref() {
+                let _ = callers.send(*leg); // nobody waits for it at the end
+            }
+        })?
+    };
+
+    let media = MediaThread::start(&bus, MediaSettings::default())?;
+    let room = Room { media, topic, reporter };
+    let bridge = room.media.add_bridge(BRIDGE_RATE, &room.topic)?;
+    let recording = match &args.record {
+        Some(path) => Some(Recording::start(&room.media, bridge, path, &room.topic)?),
+        None => None,
+    };
+    let (you, sound) = room.open_sound(args, bus.clock())?;
+    let you = room.media.add_device_leg(you, &room.topic)?;
+    room.enter(you, "you", bridge)?;
+    let phones = room.start_phones(args.seed, bridge, bus.clock())?;
+    let caller = args.listen.map(|address| room.listen(address)).transpose()?;
+
+    let ends = args.seconds.or((!std::io::stdout().is_terminal()).then_some(30.0));
+    let ends = ends.map(|seconds| start + Duration::from_secs_f64(seconds.clamp(0.0, 1e9)));
+    while !stop.load(Relaxed) && ends.is_none_or(|ends| bus.now() < ends) {
+        if let Ok(leg) = caller_came.recv_timeout(Duration::from_millis(20))
+            && Some(leg) == caller
+        {
+            room.media.join(leg, bridge)?;
+        }
+        room.media.reap();
+    }
+
+    // Everybody leaves, the files are closed, then the last event is delivered.
+    let seconds = bus.now().since(start).as_secs_f64();
+    let recorded = recording.map(|recording| recording.finish(&room.media));
+    room.media.clear();
+    let spoken = sound.stop();
+    let heard = listen_to(phones);
+    let Room { media, topic, reporter } = room;
+    subscription.join()?;
+    let counters = media.counters();
+    let (published, subscription) = (topic.published(), subscription.stats());
+    reporter.summary(&Summary { seconds, counters, published, subscription, heard });
+    // The media thread ends with the process: its end alone would free its stack and wait for
+    // locks, which nobody should see it do.
+    std::mem::forget(media);
+    recorded.transpose()?;
+    spoken
+}
+
+/// The conference, as those who set it up need it.
+struct Room {
+    media: MediaThread,
+    topic: Topic,
+    reporter: Arc<Reporter>,
+}
+
+/// Whatever has to live as long as the sound.
+enum Sound {
+    Device(#[allow(dead_code, reason = "it plays until it is dropped")] AudioStreams),
+    Virtual(VirtualDevice),
+}
+
+impl Sound {
+    fn stop(self) -> Result<(), Error> {
+        match self {
+            Sound::Device(_) => Ok(()),
+            Sound::Virtual(device) => Ok(device.stop().written.map(drop)?),
+        }
+    }
+}
+
+impl Room {
+    /// Opens the sound device, or takes the virtual one and says so.
+    fn open_sound(
+        &self,
+        args: &Args,
+        clock: stasis_bus::Clock,
+    ) -> Result<(DeviceEdge, Sound), Error> {
+        let reason = if args.force_virtual {
+            "as asked".to_string()
+        } else {
+            let topic = self.topic.clone();
+            let trouble = move |reason| {
+                topic.publish(DeviceTrouble(reason));
+            };
+            match open_default_device(BRIDGE_RATE, trouble) {
+                Ok((edge, streams)) => {
+                    let (microphone, speaker) = &streams.names;
+                    self.reporter.say(&format!("You are on {microphone} and {speaker}."));
+                    return Ok((edge, Sound::Device(streams)));
+                }
+                Err(error) => error.to_string(),
+            }
+        };
+        let microphone = match &args.microphone {
+            Some(path) => Pcm::load(path, VirtualDevice::RATE)?,
+            None => voice::your_microphone(&Voices::load(VirtualDevice::RATE)?.you),
+        };
+        self.reporter.say(&format!(
+            "No sound device ({reason}): you are a virtual one, with a looped WAV as microphone \
+             and {} as speaker.",
+            args.speaker.display()
+        ));
+        let (edge, device) = VirtualDevice::start(clock, microphone, Path::new(&args.speaker))?;
+        Ok((edge, Sound::Virtual(device)))
+    }
+
+    /// Names a leg and puts it into the room.
+    fn enter(&self, leg: LegId, name: &str, bridge: BridgeId) -> Result<(), Error> {
+        self.reporter.name(leg, name);
+        self.media.join(leg, bridge)?;
+        Ok(())
+    }
+
+    fn start_phones(
+        &self,
+        seed: u64,
+        bridge: BridgeId,
+        clock: stasis_bus::Clock,
+    ) -> Result<Vec<Phone>, Error> {
+        let voices = Voices::load(SampleRate::Hz8000)?;
+        let rough = Weather { loss: 0.02, jitter: Duration::from_millis(20), seed };
+        let alice = (Codec::Pcmu, 40.0, Weather::FAIR, voice::alice(&voices.alice));
+        let bob = (Codec::Pcma, -60.0, rough, voice::bob(&voices.bob));
+        let start = clock.now();
+        let mut phones = Vec::new();
+        for (name, (codec, clock_ppm, weather, script)) in [("alice", alice), ("bob", bob)] {
+            let (leg, to) = self.add_rtp_leg("127.0.0.1:0".parse()?, codec)?;
+            self.enter(leg, name, bridge)?;
+            let settings = phone::Settings { name, to, codec, clock_ppm, weather, script };
+            phones.push(Phone::start(settings, clock, start)?);
+        }
+        Ok(phones)
+    }
+
+    /// Lets one more participant in, as soon as it sends.
+    fn listen(&self, address: SocketAddr) -> Result<LegId, Error> {
+        let (leg, address) = self.add_rtp_leg(address, Codec::Pcmu)?;
+        self.reporter.name(leg, "caller");
+        let sdp = sdp(address);
+        self.reporter.listening(leg, address, &sdp);
+        Ok(leg)
+    }
+
+    fn add_rtp_leg(
+        &self,
+        local: SocketAddr,
+        codec: Codec,
+    ) -> Result<(LegId, SocketAddr), Error> {
+        let receive = ReceiveSettings::default();
+        let ssrc = 0x5741_0000 | u32::from(local.port());
+        Ok(self.media.add_rtp_leg(RtpLeg { local, receive, codec, ssrc }, &self.topic)?)
+    }
+}
+
+/// Hangs the phones up and compares what each heard with what each said.
+fn listen_to(phones: Vec<Phone>) -> BTreeMap<&'static str, BTreeMap<&'static str, f64>> {
+    let reports: Vec<_> = phones.into_iter().map(|phone| (phone.name, phone.stop())).collect();
+    let listener = |(listener, ears): &(&'static str, phone::Report)| {
+        let heard = reports.iter().filter_map(|(speaker, mouth)| {
+            let gain = hearing::presence(&mouth.said, &ears.heard)?;
+            Some((*speaker, (gain * 100.0).round() / 100.0))
+        });
+        (*listener, heard.collect())
+    };
+    reports.iter().map(listener).collect()
+}
+
+/// Describes, for a player, the stream that is sent back to a sender on the port above ours.
+fn sdp(address: SocketAddr) -> String {
+    let version = if address.is_ipv4() { "IP4" } else { "IP6" };
+    let (ip, port) = (address.ip(), address.port().wrapping_add(2));
+    format!(
+        "v=0\no=- 0 0 IN {version} {ip}\ns=Stasis conference\nc=IN {version} {ip}\nt=0 0\n\
+         m=audio {port} RTP/AVP 0 8 101\na=rtpmap:0 PCMU/8000\na=rtpmap:8 PCMA/8000\n\
+         a=rtpmap:101 telephone-event/8000\na=fmtp:101 0-15\na=ptime:20\n"
+    )
+}
