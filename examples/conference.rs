@@ -29,8 +29,7 @@ use stasis_media::device::DeviceEdge;
 use stasis_media::event::SourceLearned;
 use stasis_media::frame::SampleRate;
 use stasis_media::io::{
-    AudioStreams, MediaSettings, MediaThread, Recording, RtpLeg, VirtualDevice,
-    open_default_device,
+    AudioStreams, MediaSettings, MediaThread, Recording, RtpLeg, VirtualDevice, open_default_device,
 };
 use stasis_media::rtp::ReceiveSettings;
 use stasis_media::wav::Pcm;
@@ -76,9 +75,10 @@ struct Args {
     /// What the virtual device's microphone hears, over and over [default: a bundled voice]
     #[arg(long, value_name = "FILE.wav")]
     microphone: Option<PathBuf>,
-    /// Where the virtual device's speaker is written to
-    #[arg(long, value_name = "FILE.wav", default_value = "conference-speaker.wav")]
-    speaker: PathBuf,
+    /// Where the virtual device's speaker is written to [default: conference-speaker.wav, in the
+    /// build folder if there is one]
+    #[arg(long, value_name = "FILE.wav")]
+    speaker: Option<PathBuf>,
     /// Chooses what bob's link loses and delays
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
@@ -159,6 +159,13 @@ fn run(args: &Args) -> Result<(), Error> {
     spoken
 }
 
+/// A place where the speaker's file is in nobody's way.
+fn default_speaker() -> PathBuf {
+    let build = Path::new(env!("CARGO_MANIFEST_DIR")).join("target");
+    let folder = if build.is_dir() { build } else { PathBuf::new() };
+    folder.join("conference-speaker.wav")
+}
+
 /// The conference, as those who set it up need it.
 struct Room {
     media: MediaThread,
@@ -204,6 +211,7 @@ impl Room {
                 Err(error) => error.to_string(),
             }
         };
+        let speaker = args.speaker.clone().unwrap_or_else(default_speaker);
         let microphone = match &args.microphone {
             Some(path) => Pcm::load(path, VirtualDevice::RATE)?,
             None => voice::your_microphone(&Voices::load(VirtualDevice::RATE)?.you),
@@ -211,9 +219,9 @@ impl Room {
         self.reporter.say(&format!(
             "No sound device ({reason}): you are a virtual one, with a looped WAV as microphone \
              and {} as speaker.",
-            args.speaker.display()
+            speaker.display()
         ));
-        let (edge, device) = VirtualDevice::start(clock, microphone, Path::new(&args.speaker))?;
+        let (edge, device) = VirtualDevice::start(clock, microphone, &speaker)?;
         Ok((edge, Sound::Virtual(device)))
     }
 
@@ -254,11 +262,7 @@ impl Room {
         Ok(leg)
     }
 
-    fn add_rtp_leg(
-        &self,
-        local: SocketAddr,
-        codec: Codec,
-    ) -> Result<(LegId, SocketAddr), Error> {
+    fn add_rtp_leg(&self, local: SocketAddr, codec: Codec) -> Result<(LegId, SocketAddr), Error> {
         let receive = ReceiveSettings::default();
         let ssrc = 0x5741_0000 | u32::from(local.port());
         Ok(self.media.add_rtp_leg(RtpLeg { local, receive, codec, ssrc }, &self.topic)?)

@@ -110,9 +110,10 @@ struct Life {
 
 impl Life {
     fn new(settings: Settings, socket: RtpSocket, clock: Clock, start: Stamp) -> Self {
-        let ssrc = settings.name.bytes().fold(0x5157_0001u32, |ssrc, byte| {
-            ssrc.rotate_left(5) ^ u32::from(byte)
-        });
+        let ssrc = settings
+            .name
+            .bytes()
+            .fold(0x5157_0001u32, |ssrc, byte| ssrc.rotate_left(5) ^ u32::from(byte));
         let receive = ReceiveSettings { remote: Some(settings.to), ..ReceiveSettings::default() };
         let sender = RtpSender::new(settings.codec, ssrc, RtpSeq(ssrc as u16), ssrc, 101);
         Life {

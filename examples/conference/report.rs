@@ -7,12 +7,12 @@ use std::sync::Mutex;
 
 use serde_json::{Map, Value, json};
 use stasis_bus::{Delivery, Message, Stamp, SubscriptionChange, SubscriptionStats};
+use stasis_media::LegId;
 use stasis_media::event::{
     DeviceSlipped, DtmfBegan, DtmfNotSent, DtmfReceived, DtmfSource, Joined, Left, RtpReceived,
     RtpSent, SourceLearned, TalkingStarted, TalkingStopped, TickMissed,
 };
 use stasis_media::io::{Counters, RecordingFailed, RecordingFinished, RecordingStarted};
-use stasis_media::LegId;
 
 /// What goes wrong with a sound device while it runs.
 pub struct DeviceTrouble(pub String);
@@ -162,7 +162,7 @@ impl State {
             return Some(line("talking_stopped", Some(*leg), fields, text));
         }
         if let Some(DtmfBegan { leg, digit, source }) = message.downcast_ref() {
-            let fields = json!({ "digit": digit.as_char(), "source": word(*source) });
+            let fields = json!({ "key": digit.as_char(), "source": word(*source) });
             return Some(line("dtmf_began", Some(*leg), fields, format!("holds {digit}")));
         }
         if let Some(DtmfReceived { leg, digit, source, duration_ms }) = message.downcast_ref() {
@@ -204,7 +204,12 @@ impl State {
         }
         if let Some(DtmfNotSent { leg, digit }) = message.downcast_ref() {
             let fields = json!({ "digit": digit.as_char() });
-            return Some(line("dtmf_not_sent", Some(*leg), fields, format!("was not sent {digit}")));
+            return Some(line(
+                "dtmf_not_sent",
+                Some(*leg),
+                fields,
+                format!("was not sent {digit}"),
+            ));
         }
         if let Some(TickMissed { lateness_us }) = message.downcast_ref() {
             let text = format!("(a tick was {} ms late)", lateness_us / 1_000);

@@ -73,8 +73,7 @@ fn script(keys: impl Iterator<Item = (u64, What)>, speech: &Pcm, at_ms: u64) -> 
             (round + TOGETHER_MS, What::Say(beginning.clone())),
         ]
     });
-    let mut acts: Vec<_> =
-        keys.chain(speech).map(|(at_ms, what)| Act { at_ms, what }).collect();
+    let mut acts: Vec<_> = keys.chain(speech).map(|(at_ms, what)| Act { at_ms, what }).collect();
     acts.sort_by_key(|act| act.at_ms);
     acts
 }

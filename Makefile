@@ -1,0 +1,43 @@
+# Two commands: `make demo` and `make test`. Each installs what is missing first.
+
+CARGO := cargo
+# Options for the demo, for instance: make demo ARGS="--json --seconds 10"
+ARGS :=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test setup check lint doc unit benches loom bench
+
+help: ## List the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: setup ## A conference on your sound devices, with two simulated phones (ARGS="--help")
+	@$(CARGO) run --locked --release --example conference -- $(ARGS)
+
+test: setup check lint doc unit benches loom ## Everything that must pass
+	@echo "All tests passed."
+
+setup: ## Install what is missing (C compiler, pkg-config, cmake, ALSA headers)
+	@sh scripts/setup.sh
+
+check: ## Check format and rooms
+	$(CARGO) fmt --all --check
+	sh scripts/check-tree.sh
+
+lint: ## Check with clippy, no warnings
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+
+doc: ## Build the documentation, no warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps
+
+unit: ## Run unit, integration and doc tests
+	$(CARGO) test --locked --workspace
+
+benches: ## Run each bench once, as a test
+	$(CARGO) test --locked --benches
+
+# Flags in the environment would take the place of those that make a model of the code.
+loom: ## Model-check the lock-free parts, and their broken twins
+	env -u RUSTFLAGS $(CARGO) loom
+
+bench: setup ## Measure (BENCH=fanout_by_subscribers for one of them)
+	$(CARGO) bench --locked $(if $(BENCH),--bench $(BENCH),--benches)
