@@ -175,7 +175,7 @@ struct Room {
 
 /// Whatever has to live as long as the sound.
 enum Sound {
-    Device(#[allow(dead_code, reason = "it plays until it is dropped")] AudioStreams),
+    Device(#[allow(dead_code, reason = "it plays until it is dropped")] Box<AudioStreams>),
     Virtual(VirtualDevice),
 }
 
@@ -206,7 +206,7 @@ impl Room {
                 Ok((edge, streams)) => {
                     let (microphone, speaker) = &streams.names;
                     self.reporter.say(&format!("You are on {microphone} and {speaker}."));
-                    return Ok((edge, Sound::Device(streams)));
+                    return Ok((edge, Sound::Device(Box::new(streams))));
                 }
                 Err(error) => error.to_string(),
             }

@@ -92,3 +92,8 @@ pub mod model {
     pub use crate::marks::{Mark, Page};
     pub use crate::ring::{FreeStack, Lease, Lessor};
 }
+
+/// The README's program runs, too.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
