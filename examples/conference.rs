@@ -26,7 +26,7 @@ use clap::Parser;
 use stasis_bus::{Bus, Delivery, Settings, Topic};
 use stasis_media::codec::Codec;
 use stasis_media::device::DeviceEdge;
-use stasis_media::event::SourceLearned;
+use stasis_media::event::{SourceLearned, TickMissed};
 use stasis_media::frame::SampleRate;
 use stasis_media::io::{
     AudioStreams, MediaSettings, MediaThread, Recording, RtpLeg, VirtualDevice, open_default_device,
@@ -117,6 +117,16 @@ fn run(args: &Args) -> Result<(), Error> {
         })?
     };
 
+    let late = {
+        let reporter = reporter.clone();
+        let handler = move |delivery: Delivery| {
+            if delivery.downcast_ref::<TickMissed>().is_some() {
+                reporter.deliver(&delivery);
+            }
+        };
+        bus.topic("media").subscribe().accept::<TickMissed>().callback(handler)?
+    };
+
     let media = MediaThread::start(&bus, MediaSettings::default())?;
     let room = Room { media, topic, reporter };
     let bridge = room.media.add_bridge(BRIDGE_RATE, &room.topic)?;
@@ -149,6 +159,7 @@ fn run(args: &Args) -> Result<(), Error> {
     let heard = listen_to(phones);
     let Room { media, topic, reporter } = room;
     subscription.join()?;
+    late.join()?;
     let counters = media.counters();
     let (published, subscription) = (topic.published(), subscription.stats());
     reporter.summary(&Summary { seconds, counters, published, subscription, heard });
