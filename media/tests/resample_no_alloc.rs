@@ -1,55 +1,16 @@
 //! Resampling, coding, playing, and listening for digits and talk never allocate nor free.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+mod common {
+    pub mod alloc;
+}
 
+use common::alloc::{NONE, counts_of};
 use stasis_media::codec::Codec;
 use stasis_media::dtmf::{Detector, Digit, ToneGenerator};
 use stasis_media::frame::{Ptime, SampleRate};
 use stasis_media::resample::{DriftControl, DriftResampler, Resampler, Side};
 use stasis_media::talk::TalkDetector;
 use stasis_media::wav::{Pcm, Player, Repeat};
-
-thread_local! {
-    /// Calls to the allocator by this thread: the test harness allocates on others.
-    static CALLS: Cell<u64> = const { Cell::new(0) };
-}
-
-struct Counting;
-
-fn count() {
-    CALLS.with(|calls| calls.set(calls.get() + 1));
-}
-
-// SAFETY: every call is handed to the system's allocator as it is.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count();
-        // SAFETY: the caller's promise, passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        count();
-        // SAFETY: the caller's promise, passed on.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-/// How often `work` called the allocator.
-fn calls_of(work: impl FnOnce()) -> u64 {
-    let before = CALLS.with(Cell::get);
-    work();
-    CALLS.with(Cell::get) - before
-}
-
-#[test]
-fn the_counter_counts() {
-    assert_eq!(calls_of(|| drop(std::hint::black_box(Box::new(1)))), 2);
-}
 
 #[test]
 fn resampling_a_tick_never_allocates() {
@@ -59,13 +20,13 @@ fn resampling_a_tick_never_allocates() {
         for to in SampleRate::ALL {
             let mut resampler = Resampler::new(from, to).unwrap();
             let tick = &input[..from.samples_in(Ptime::TICK)];
-            let calls = calls_of(|| {
+            let counts = counts_of(|| {
                 for _ in 0..50 {
                     resampler.process(tick, &mut out).unwrap();
                 }
                 resampler.reset();
             });
-            assert_eq!(calls, 0, "{resampler:?}");
+            assert_eq!(counts, NONE, "{resampler:?}");
         }
     }
 }
@@ -79,14 +40,14 @@ fn following_a_device_never_allocates() {
         let playback = DriftResampler::playback(SampleRate::Hz48000, device).unwrap();
         for (mut resampler, side) in [(capture, Side::Capture), (playback, Side::Playback)] {
             let mut control = DriftControl::new(side, device, 960);
-            let calls = calls_of(|| {
+            let counts = counts_of(|| {
                 for tick in 0..200 {
                     resampler.set_drift(control.update(tick * 10));
                     let n = resampler.input_needed();
                     resampler.process(&input[..n], &mut out).unwrap();
                 }
             });
-            assert_eq!(calls, 0, "{resampler:?}");
+            assert_eq!(counts, NONE, "{resampler:?}");
         }
     }
 }
@@ -96,7 +57,7 @@ fn digits_and_talk_are_sung_and_heard_without_allocating() {
     let mut tone = ToneGenerator::new(Digit::ALL[5], SampleRate::Hz8000, 200);
     let (mut digits, mut talk) = (Detector::new(), TalkDetector::default());
     let (mut frame, mut events) = ([0; 160], 0);
-    let calls = calls_of(|| {
+    let counts = counts_of(|| {
         for i in 0..50 {
             tone.fill(&mut frame);
             talk.feed(&frame, SampleRate::Hz8000);
@@ -107,14 +68,14 @@ fn digits_and_talk_are_sung_and_heard_without_allocating() {
             }
         }
     });
-    assert_eq!((calls, events), (0, 2));
+    assert_eq!((counts, events), (NONE, 2));
 }
 
 #[test]
 fn a_sound_is_played_and_coded_without_allocating() {
     let mut player = Player::new(Pcm::new(SampleRate::Hz8000, vec![5; 1_000]), Repeat::Forever);
     let (mut frame, mut payload) = ([0; 160], [0; 160]);
-    let calls = calls_of(|| {
+    let counts = counts_of(|| {
         for codec in Codec::ALL {
             for _ in 0..50 {
                 player.fill(&mut frame);
@@ -123,5 +84,5 @@ fn a_sound_is_played_and_coded_without_allocating() {
             }
         }
     });
-    assert_eq!(calls, 0);
+    assert_eq!(counts, NONE);
 }

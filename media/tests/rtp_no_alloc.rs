@@ -1,60 +1,16 @@
 //! A leg that runs neither allocates nor frees: every packet, tick and key is counted.
 
+mod common {
+    pub mod alloc;
+}
+
+use common::alloc::{NONE, counts_of};
 use stasis_bus::Stamp;
 use stasis_media::codec::Codec;
 use stasis_media::dtmf::Digit;
 use stasis_media::rtp::{FrameKind, ReceiveSettings, RtpReceiver, RtpSender, RtpSeq};
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::net::SocketAddr;
 use std::time::Duration;
-
-thread_local! {
-    static CALLS: Cell<u64> = const { Cell::new(0) };
-}
-
-/// Counts the calls of each thread, and passes them on.
-struct Counting;
-
-fn count() {
-    // A thread that is being torn down has no counter any more, and nothing to prove.
-    let _ = CALLS.try_with(|calls| calls.set(calls.get() + 1));
-}
-
-// SAFETY: every call goes to the system's allocator unchanged; the counter never allocates.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count();
-        // SAFETY: the caller keeps the contract of `alloc`.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        count();
-        // SAFETY: the caller keeps the contract of `dealloc`; `pointer` came from `System`.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count();
-        // SAFETY: the caller keeps the contract of `realloc`; `pointer` came from `System`.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-fn calls() -> u64 {
-    CALLS.with(Cell::get)
-}
-
-#[test]
-fn the_counter_counts() {
-    let before = calls();
-    drop(std::hint::black_box(Box::new(1)));
-    assert_eq!(calls() - before, 2);
-}
 
 #[test]
 fn a_leg_with_loss_keys_and_strangers_neither_allocates_nor_frees() {
@@ -68,31 +24,32 @@ fn a_leg_with_loss_keys_and_strangers_neither_allocates_nor_frees() {
     let (mut voice, mut concealed, mut events) = (0, 0, 0);
     let mut out = [0; 160];
 
-    let before = calls();
-    for tick in 0..5_000u64 {
-        let now = Stamp::from_ms(tick * 20);
-        let sender = if tick < 4_000 { &mut sender } else { &mut other };
-        if tick % 100 == 0 {
-            sender.press(five, Duration::from_millis(100)).expect("there is room");
-        }
-        sender.tick(&pcm, |packet| {
-            let came = now + Duration::from_millis(tick % 7 * 10);
-            if tick % 13 != 0 {
-                leg.receive(packet, home, came, &mut |_| events += 1);
+    let counts = counts_of(|| {
+        for tick in 0..5_000u64 {
+            let now = Stamp::from_ms(tick * 20);
+            let sender = if tick < 4_000 { &mut sender } else { &mut other };
+            if tick % 100 == 0 {
+                sender.press(five, Duration::from_millis(100)).expect("there is room");
             }
-            if tick % 17 == 0 {
-                leg.receive(packet, home, came, &mut |_| events += 1);
-                leg.receive(packet, stranger, came, &mut |_| events += 1);
-                leg.receive(&packet[..9], home, came, &mut |_| events += 1);
+            sender.tick(&pcm, |packet| {
+                let came = now + Duration::from_millis(tick % 7 * 10);
+                if tick % 13 != 0 {
+                    leg.receive(packet, home, came, &mut |_| events += 1);
+                }
+                if tick % 17 == 0 {
+                    leg.receive(packet, home, came, &mut |_| events += 1);
+                    leg.receive(packet, stranger, came, &mut |_| events += 1);
+                    leg.receive(&packet[..9], home, came, &mut |_| events += 1);
+                }
+            });
+            match leg.tick(now, &mut out, &mut |_| events += 1) {
+                FrameKind::Voice => voice += 1,
+                FrameKind::Concealed => concealed += 1,
+                FrameKind::Silence => {}
             }
-        });
-        match leg.tick(now, &mut out, &mut |_| events += 1) {
-            FrameKind::Voice => voice += 1,
-            FrameKind::Concealed => concealed += 1,
-            FrameKind::Silence => {}
+            std::hint::black_box(leg.stats());
         }
-        std::hint::black_box(leg.stats());
-    }
-    assert_eq!(calls() - before, 0);
+    });
+    assert_eq!(counts, NONE);
     assert!(voice > 3_000 && concealed > 200 && events > 90, "{voice} {concealed} {events}");
 }

@@ -1,0 +1,282 @@
+//! A conference in virtual time: an engine, phones at the far ends of its RTP legs, and no network
+//! between them. Nothing here allocates once it was made, unless a vector is made to.
+#![allow(dead_code)] // each test uses a part of it
+
+use std::net::SocketAddr;
+
+use stasis_bus::{Bus, RtPublisher, Settings, Stamp, Topic};
+use stasis_media::bridge::Bridge;
+use stasis_media::codec::Codec;
+use stasis_media::dtmf::Digit;
+use stasis_media::engine::{Engine, Order, Outside, Retired};
+use stasis_media::frame::SampleRate;
+use stasis_media::leg::{Edge, Leg, Rates, RtpEdge};
+use stasis_media::rtp::{
+    FrameKind, Packet, ReceiveSettings, RtpEvent, RtpReceiver, RtpSender, RtpSeq,
+};
+use stasis_media::schedule::PERIOD;
+use stasis_media::{BridgeId, LegId};
+
+/// A tick of G.711.
+pub type Tick = [i16; 160];
+pub const SILENCE: Tick = [0; 160];
+
+/// The payload type of telephone events.
+pub const EVENTS: u8 = 101;
+
+const LARGEST: usize = 256;
+
+/// Where the engine sends from.
+pub fn home() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 4_000))
+}
+
+/// A datagram that the engine has sent.
+pub struct Sent {
+    pub leg: LegId,
+    pub to: SocketAddr,
+    len: usize,
+    bytes: [u8; LARGEST],
+}
+
+impl Sent {
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+}
+
+/// Takes what the engine gives, in memory made beforehand.
+pub struct Wire {
+    pub sent: Vec<Sent>,
+    pub retired: Vec<Retired>,
+}
+
+impl Wire {
+    fn new() -> Self {
+        Wire { sent: Vec::with_capacity(1_024), retired: Vec::with_capacity(1_024) }
+    }
+}
+
+impl Outside for Wire {
+    fn send(&mut self, leg: LegId, to: SocketAddr, datagram: &[u8]) {
+        assert!(self.sent.len() < self.sent.capacity(), "more datagrams than there is room for");
+        let mut bytes = [0; LARGEST];
+        bytes[..datagram.len()].copy_from_slice(datagram);
+        self.sent.push(Sent { leg, to, len: datagram.len(), bytes });
+    }
+
+    fn retire(&mut self, object: Retired) {
+        assert!(self.retired.len() < self.retired.capacity(), "more objects than there is room");
+        self.retired.push(object);
+    }
+}
+
+/// An engine at a virtual time.
+pub struct Room {
+    pub bus: Bus,
+    pub topic: Topic,
+    pub engine: Engine,
+    pub publisher: RtPublisher,
+    pub wire: Wire,
+    pub now: Stamp,
+    serial: u32,
+}
+
+impl Room {
+    /// With room for 64 legs and 8 bridges.
+    pub fn new() -> Self {
+        let bus = Bus::new(Settings::default()).expect("threads for a bus");
+        let topic = bus.topic("conference");
+        let publisher = bus.rt_publisher(1 << 14).bind();
+        Room {
+            bus,
+            topic,
+            engine: Engine::new(64, 8),
+            publisher,
+            wire: Wire::new(),
+            now: Stamp::from_ms(1_000),
+            serial: 0,
+        }
+    }
+
+    pub fn serial(&mut self) -> u32 {
+        self.serial += 1;
+        self.serial
+    }
+
+    pub fn order(&mut self, order: Order) {
+        self.engine.apply(order, self.now, &mut self.publisher, &mut self.wire);
+    }
+
+    pub fn add_bridge(&mut self, slot: u32, rate: SampleRate) -> BridgeId {
+        let id = BridgeId::new(slot, self.serial());
+        let bridge = Bridge::new(id, rate, 64, self.topic.clone());
+        self.order(Order::AddBridge(Box::new(bridge)));
+        id
+    }
+
+    /// An RTP leg, and the phone at its other end.
+    pub fn add_phone(&mut self, slot: u32, codec: Codec) -> Phone {
+        let phone = Phone::new(LegId::new(slot, self.serial()), codec);
+        let leg = phone.leg(&self.topic);
+        self.order(Order::AddLeg(leg));
+        phone
+    }
+
+    /// Puts an RTP leg into a bridge at `rate`.
+    pub fn join(&mut self, leg: LegId, bridge: BridgeId, rate: SampleRate) {
+        self.order(join(leg, SampleRate::Hz8000, bridge, rate));
+    }
+
+    /// A datagram comes for a leg.
+    pub fn receive(&mut self, leg: LegId, datagram: &[u8], from: SocketAddr) {
+        self.engine.receive(leg, datagram, from, self.now, &mut self.publisher);
+    }
+
+    /// One tick of the engine; the phones hear what it sends, and time goes on.
+    pub fn tick<'a>(&mut self, phones: impl IntoIterator<Item = &'a mut Phone>) {
+        self.engine.tick(self.now, &mut self.publisher, &mut self.wire);
+        for phone in phones {
+            let id = phone.id;
+            for sent in self.wire.sent.iter().filter(|sent| sent.leg == id) {
+                assert_eq!(sent.to, phone.address, "answered where it speaks from");
+                phone.take(sent.bytes(), self.now);
+            }
+            phone.listen(self.now);
+        }
+        self.wire.sent.clear();
+        self.now = self.now + PERIOD;
+    }
+}
+
+/// A leg at `from` joins a bridge at `to`.
+pub fn join(leg: LegId, from: SampleRate, bridge: BridgeId, to: SampleRate) -> Order {
+    Order::Join { leg, bridge, rates: Box::new(Rates::new(from, to)) }
+}
+
+/// The far end of an RTP leg.
+pub struct Phone {
+    pub id: LegId,
+    pub address: SocketAddr,
+    pub sender: RtpSender,
+    receiver: RtpReceiver,
+    /// What it heard, as long as there is room.
+    pub heard: Vec<i16>,
+    /// The newest tick of it.
+    pub frame: Tick,
+    /// The payload type of the newest packet, events aside.
+    pub payload_type: Option<u8>,
+    /// Keys that were pressed for it, and for how long in milliseconds.
+    pub keys: Vec<(Digit, u32)>,
+}
+
+impl Phone {
+    pub fn new(id: LegId, codec: Codec) -> Self {
+        let ssrc = 1_000 + id.serial();
+        Phone {
+            id,
+            address: SocketAddr::from(([127, 0, 0, 1], 10_000 + id.serial() as u16)),
+            sender: RtpSender::new(codec, ssrc, RtpSeq(65_500), u32::MAX - 1_000, EVENTS),
+            receiver: RtpReceiver::new(ReceiveSettings::default()),
+            heard: Vec::with_capacity(1 << 16),
+            frame: SILENCE,
+            payload_type: None,
+            keys: Vec::with_capacity(256),
+        }
+    }
+
+    /// The engine's end.
+    pub fn leg(&self, topic: &Topic) -> Box<Leg> {
+        let receiver = RtpReceiver::new(ReceiveSettings::default());
+        let ssrc = 9_000 + self.id.serial();
+        let sender = RtpSender::new(Codec::Pcmu, ssrc, RtpSeq(7), 70, EVENTS);
+        let edge = Edge::Rtp(Box::new(RtpEdge::new(receiver, sender)));
+        Box::new(Leg::new(self.id, edge, topic.clone()))
+    }
+
+    /// Says one tick, with no time on the way.
+    pub fn say(&mut self, pcm: &Tick, room: &mut Room) {
+        let (id, from) = (self.id, self.address);
+        self.sender.tick(pcm, |packet| room.receive(id, packet, from));
+    }
+
+    fn take(&mut self, packet: &[u8], now: Stamp) {
+        if let Ok(Packet { header, .. }) = Packet::parse(packet)
+            && header.payload_type != EVENTS
+        {
+            self.payload_type = Some(header.payload_type);
+        }
+        let mut on = note(&mut self.keys);
+        self.receiver.receive(packet, home(), now, &mut on);
+    }
+
+    fn listen(&mut self, now: Stamp) -> FrameKind {
+        let mut on = note(&mut self.keys);
+        let kind = self.receiver.tick(now, &mut self.frame, &mut on);
+        if self.heard.capacity() - self.heard.len() >= self.frame.len() {
+            self.heard.extend_from_slice(&self.frame);
+        }
+        kind
+    }
+
+    /// The last second that it heard.
+    pub fn last_second(&self) -> &[i16] {
+        &self.heard[self.heard.len() - 8_000..]
+    }
+}
+
+fn note(keys: &mut Vec<(Digit, u32)>) -> impl FnMut(RtpEvent) + '_ {
+    |event| {
+        if let RtpEvent::DigitEnd { digit, duration_ms } = event
+            && keys.len() < keys.capacity()
+        {
+            keys.push((digit, duration_ms));
+        }
+    }
+}
+
+/// An endless sine.
+#[derive(Clone, Copy)]
+pub struct Tone {
+    pub hz: f64,
+    pub peak: f64,
+    at: u64,
+}
+
+impl Tone {
+    pub fn new(hz: f64, peak: f64) -> Self {
+        Tone { hz, peak, at: 0 }
+    }
+
+    pub fn fill(&mut self, out: &mut [i16], rate: SampleRate) {
+        let turn = std::f64::consts::TAU * self.hz / f64::from(rate.hz());
+        for sample in out {
+            *sample = (self.peak * (turn * self.at as f64).sin()).round() as i16;
+            self.at += 1;
+        }
+    }
+
+    /// The next tick at 8 kHz.
+    pub fn tick(&mut self) -> Tick {
+        let mut out = SILENCE;
+        self.fill(&mut out, SampleRate::Hz8000);
+        out
+    }
+}
+
+/// The peak of the sine of `hz` in `samples`, which hold whole turns of it (Goertzel).
+pub fn peak_of(samples: &[i16], hz: f64, rate: SampleRate) -> f64 {
+    let turn = std::f64::consts::TAU * hz / f64::from(rate.hz());
+    let (mut re, mut im) = (0.0, 0.0);
+    for (at, &sample) in samples.iter().enumerate() {
+        let angle = turn * at as f64;
+        re += f64::from(sample) * angle.cos();
+        im += f64::from(sample) * angle.sin();
+    }
+    2.0 * re.hypot(im) / samples.len() as f64
+}
+
+/// How much louder `peak` is than `than`, in dB.
+pub fn db(peak: f64, than: f64) -> f64 {
+    20.0 * (peak.max(1e-6) / than).log10()
+}
