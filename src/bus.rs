@@ -8,15 +8,16 @@ use crossbeam_queue::SegQueue;
 
 use crate::clock::Clock;
 use crate::dispatch::{self, Runner};
-use crate::mailbox::{Mailbox, Place, SubscriptionId};
+use crate::mailbox::{Place, SubscriptionId};
 use crate::marks::{Mark, PAGE, Page};
 use crate::retired::Retired;
+use crate::routing::Routing;
 use crate::rt::RtPublisherSeed;
 use crate::sleepers::{MOST_WORKERS, Sleepers};
 use crate::stamp::Stamp;
 use crate::subscription::SubscriptionCore;
 use crate::sync::{Arc, AtomicBool, AtomicU64, Mutex, MutexGuard, Relaxed, Weak};
-use crate::topic::{EntityId, List, Topic, TopicId, TopicShared};
+use crate::topic::{EntityId, Topic, TopicId, TopicShared};
 
 /// How a bus is made.
 #[derive(Clone, Debug)]
@@ -158,13 +159,16 @@ pub(crate) struct Core {
     ready: SegQueue<Arc<Runner>>,
     sleepers: Sleepers,
     stopping: AtomicBool,
+    /// Replaced routings wait for their last reader.
+    has_retired: AtomicBool,
     /// Real-time publishers there are: while there are none, nobody needs to look.
     rt_publishers: AtomicU64,
     panics: AtomicU64,
 }
 
+/// The books of the bus: who is who.
 #[derive(Default)]
-struct Control {
+pub(crate) struct Control {
     topics: HashMap<Box<str>, Weak<TopicShared>>,
     members: Vec<Option<Member>>,
     /// Places in `members` that nobody has.
@@ -178,9 +182,28 @@ struct Control {
 }
 
 impl Control {
-    fn next_id(&mut self) -> u64 {
+    /// A number that was never given out before.
+    pub(crate) fn next_id(&mut self) -> u64 {
         self.last_id += 1;
         self.last_id
+    }
+
+    /// Whether the bus has ended.
+    pub(crate) fn is_over(&self) -> bool {
+        self.over
+    }
+
+    /// Replaces a topic's routing by a changed copy; gives the one before.
+    pub(crate) fn replace(
+        &mut self,
+        routing: &ArcSwap<Routing>,
+        change: impl FnOnce(&mut Routing),
+    ) -> Arc<Routing> {
+        let mut changed = Routing::clone(&routing.load());
+        change(&mut changed);
+        let before = routing.swap(Arc::new(changed));
+        self.retired.keep(before.clone());
+        before
     }
 }
 
@@ -195,6 +218,7 @@ impl Core {
             ready: SegQueue::new(),
             sleepers: Sleepers::new(workers)?,
             stopping: AtomicBool::new(false),
+            has_retired: AtomicBool::new(false),
             rt_publishers: AtomicU64::new(0),
             panics: AtomicU64::new(0),
         })
@@ -265,38 +289,22 @@ impl Core {
         self.pages.load()
     }
 
-    /// Adds a mailbox to a topic's list; gives the list as it was, or `None` when the bus is over.
-    pub(crate) fn join_list(
-        &self,
-        list: &ArcSwap<List>,
-        mailbox: &Arc<Mailbox>,
-    ) -> Option<Arc<List>> {
+    /// Changes routings, one thread at a time; then drops the replaced ones that nobody reads.
+    pub(crate) fn change_routings<R>(&self, change: impl FnOnce(&mut Control) -> R) -> R {
         let mut control = self.control();
-        if control.over {
-            return None;
-        }
-        let before = list.load_full();
-        let mut after = List::clone(&before);
-        after.push(mailbox.clone());
-        let idle = control.retired.keep(list.swap(Arc::new(after)));
+        let result = change(&mut control);
+        let unread = control.retired.unread();
+        self.has_retired.store(!control.retired.is_empty(), Relaxed);
         drop(control);
-        drop(idle);
-        Some(before)
+        drop(unread);
+        result
     }
 
-    /// Takes a mailbox off a topic's list and closes its ring; gives the list of those who stay,
-    /// or `None` when it was not there.
-    pub(crate) fn leave_list(&self, list: &ArcSwap<List>, mailbox: &Mailbox) -> Option<Arc<List>> {
-        let mut control = self.control();
-        let mut after = List::clone(&list.load());
-        let index = after.iter().position(|other| other.id == mailbox.id)?;
-        after.remove(index);
-        let after = Arc::new(after);
-        let idle = control.retired.keep(list.swap(after.clone()));
-        mailbox.producer.close();
-        drop(control);
-        drop(idle);
-        Some(after)
+    /// Drops replaced routings that were still read when they were replaced.
+    pub(crate) fn sweep(&self) {
+        if self.has_retired.load(Relaxed) {
+            self.change_routings(|_| ());
+        }
     }
 
     /// Queues a callback that has something to deliver.

@@ -148,6 +148,7 @@ pub(crate) fn work(core: &Core, worker: usize) {
             }
             continue;
         }
+        core.sweep();
         if core.is_over() {
             // The others must see it, too.
             return core.wake_workers();

@@ -51,6 +51,8 @@ mod clock;
 mod dispatch;
 #[cfg(not(loom))]
 mod filter;
+#[cfg(not(loom))]
+mod forward;
 mod gate;
 #[cfg(not(loom))]
 mod mailbox;
@@ -60,6 +62,8 @@ mod pull;
 #[cfg(not(loom))]
 mod retired;
 pub mod ring;
+#[cfg(not(loom))]
+mod routing;
 #[cfg(not(loom))]
 mod rt;
 #[cfg(not(loom))]
@@ -76,6 +80,7 @@ pub use self::{
     bus::{Bus, Settings, StartError},
     clock::Clock,
     dispatch::JoinError,
+    forward::{Forward, ForwardCycle},
     mailbox::{Dropped, SubscriptionId, SubscriptionStats},
     pull::{PullSubscription, TryRecvError},
     ring::{CELL_PAYLOAD, Message},

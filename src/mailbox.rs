@@ -4,7 +4,6 @@ use std::fmt;
 
 use crossbeam_utils::CachePadded;
 
-use crate::filter::Filter;
 use crate::gate::Gate;
 use crate::marks::Mark;
 use crate::pull::Waiter;
@@ -40,7 +39,6 @@ pub(crate) struct Mailbox {
     pub(crate) id: SubscriptionId,
     /// Which member of the bus this is, as its mark counts them.
     pub(crate) place: usize,
-    pub(crate) filter: Filter,
     pub(crate) producer: Producer<Message>,
     pub(crate) gate: CachePadded<Gate>,
     pub(crate) mark: Mark,
@@ -54,7 +52,6 @@ pub(crate) struct Mailbox {
 impl Mailbox {
     pub(crate) fn new(
         Place { id, place, mark }: Place,
-        filter: Filter,
         producer: Producer<Message>,
         reader: Reader,
     ) -> Self {
@@ -67,7 +64,6 @@ impl Mailbox {
         Mailbox {
             id,
             place,
-            filter,
             producer,
             gate: CachePadded::new(gate),
             mark,

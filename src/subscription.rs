@@ -101,9 +101,9 @@ impl<'a> Subscribe<'a> {
         self,
         handler: impl FnMut(Delivery) + Send + 'static,
     ) -> Result<Subscription, BusEnded> {
-        let (core, consumer) = self.make(Reader::Pool);
+        let (core, consumer, filter) = self.make(Reader::Pool);
         let runner = Arc::new(Runner::new(core, consumer, Box::new(handler)));
-        runner.core().enter(Member::Callback(runner.clone()))?;
+        runner.core().enter(Member::Callback(runner.clone()), filter)?;
         Ok(Subscription { runner })
     }
 
@@ -112,17 +112,17 @@ impl<'a> Subscribe<'a> {
     /// # Errors
     /// [`BusEnded`] when the bus is gone.
     pub fn pull(self) -> Result<PullSubscription, BusEnded> {
-        let (core, consumer) = self.make(Reader::Pull(Waiter::new()));
+        let (core, consumer, filter) = self.make(Reader::Pull(Waiter::new()));
         let core = Arc::new(core);
-        core.enter(Member::Pull(core.clone()))?;
+        core.enter(Member::Pull(core.clone()), filter)?;
         Ok(PullSubscription::new(core, consumer))
     }
 
-    fn make(self, reader: Reader) -> (SubscriptionCore, Consumer<Message>) {
+    fn make(self, reader: Reader) -> (SubscriptionCore, Consumer<Message>, Filter) {
         let (producer, consumer) = ring(self.capacity);
         let place = self.topic.core().enroll();
-        let mailbox = Arc::new(Mailbox::new(place, self.filter, producer, reader));
-        (SubscriptionCore { topic: self.topic.clone(), mailbox }, consumer)
+        let mailbox = Arc::new(Mailbox::new(place, producer, reader));
+        (SubscriptionCore { topic: self.topic.clone(), mailbox }, consumer, self.filter)
     }
 }
 
@@ -195,13 +195,13 @@ impl SubscriptionCore {
     }
 
     /// Puts the first message in, then lists the mailbox on the topic.
-    fn enter(&self, member: Member) -> Result<(), BusEnded> {
+    fn enter(&self, member: Member, filter: Filter) -> Result<(), BusEnded> {
         let first = self.own_message(SubscriptionChange::Subscribe(self.mailbox.id));
         // A ring has room for two, and this one is new.
         let _ = self.mailbox.offer(first, 1);
         // Who it is must be known before the first mark can lead to it.
         self.topic.core().admit(self.mailbox.place, member);
-        self.topic.list_mailbox(&self.mailbox).inspect_err(|_| self.ended())
+        self.topic.list_mailbox(&self.mailbox, filter).inspect_err(|_| self.ended())
     }
 
     pub(crate) fn unsubscribe(&self) {

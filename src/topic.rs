@@ -1,9 +1,9 @@
 //! Topics: where messages are published, and to whom they go.
 //!
-//! A topic holds the list of its subscriptions in an arc-swap. A publish reads the list, counts who
-//! accepts the type, builds the message once with that many shares, and offers one to each ring.
-//! Subscribing and unsubscribing replace the list, under the bus's control lock, which no publish
-//! ever takes. Replaced lists are retired, not dropped: see `retired`.
+//! A topic holds its routing (`routing`) in an arc-swap. A publish reads it, counts who accepts the
+//! type, builds the message once with that many shares, and offers one to each ring. Subscribing,
+//! unsubscribing and forwarding replace the routing, under the bus's control lock, which no publish
+//! ever takes. Replaced routings are retired, not dropped: see `retired`.
 
 use std::any::Any;
 use std::fmt;
@@ -12,10 +12,11 @@ use arc_swap::ArcSwap;
 use crossbeam_utils::CachePadded;
 
 use crate::bus::Core;
-use crate::filter::TypeKey;
+use crate::filter::{Filter, TypeKey};
 use crate::gate::Gate;
 use crate::mailbox::{Mailbox, Reader};
 use crate::ring::{Lessor, Meta, Shares};
+use crate::routing::{Entry, Route, Routing};
 use crate::stamp::Stamp;
 use crate::subscription::{BusEnded, Subscribe, SubscriptionChange};
 use crate::sync::{Arc, AtomicU64, Relaxed};
@@ -53,21 +54,16 @@ impl TopicInfo {
     }
 }
 
-/// Who is subscribed to a topic at one time.
-pub(crate) type List = Vec<Arc<Mailbox>>;
-
-fn accepting(list: &List, key: TypeKey) -> impl Iterator<Item = &Arc<Mailbox>> {
-    list.iter().filter(move |mailbox| mailbox.filter.accepts(key))
-}
-
 pub(crate) struct TopicShared {
     core: Arc<Core>,
     info: Lessor<TopicInfo>,
-    list: ArcSwap<List>,
+    pub(crate) routing: ArcSwap<Routing>,
     /// Messages that nobody accepted: they were never built.
     unheard: CachePadded<AtomicU64>,
     /// Messages that were accepted by somebody but not built, for want of a cell.
     unbuilt: AtomicU64,
+    /// Messages that came by a forward.
+    forwarded: CachePadded<AtomicU64>,
 }
 
 impl TopicShared {
@@ -75,10 +71,15 @@ impl TopicShared {
         TopicShared {
             core,
             info: Lessor::new(TopicInfo { id, name: name.into() }),
-            list: ArcSwap::from_pointee(List::new()),
+            routing: ArcSwap::default(),
             unheard: CachePadded::new(AtomicU64::new(0)),
             unbuilt: AtomicU64::new(0),
+            forwarded: CachePadded::new(AtomicU64::new(0)),
         }
+    }
+
+    pub(crate) fn count_forwarded(&self) {
+        self.forwarded.fetch_add(1, Relaxed);
     }
 }
 
@@ -108,24 +109,25 @@ impl Topic {
         Subscribe::new(self)
     }
 
-    /// Publishes `payload` to every subscription that accepts its type, and says how many took it.
-    /// Never waits: who has no room loses it, and is told.
+    /// Publishes `payload` to every subscription that accepts its type, here and on the topics that
+    /// this one is forwarded to, and says how many took it. Never waits: who has no room loses it,
+    /// and is told.
     ///
     /// A publish that begins after another on the same topic has returned is delivered after it,
-    /// to every subscription, from whatever threads.
+    /// to every subscription, from whatever threads, and through forwards.
     pub fn publish<T: Any + Send + Sync>(&self, payload: T) -> usize {
         let key = TypeKey::of::<T>();
-        let list = self.shared.list.load();
-        let accepting_now = accepting(&list, key).count() as u64;
-        if accepting_now == 0 {
-            self.shared.unheard.fetch_add(1, Relaxed);
-            return 0;
-        }
-        let meta = self.meta(self.core().clock().now());
-        let shares = Shares::on_heap(meta, payload, accepting_now);
-        let taken = hand_out(&list, key, shares, u32::MAX);
-        wake(&list, key, |mailbox| self.core().wake(mailbox));
-        taken
+        self.shared.routing.load().route(|route| {
+            let count = self.begin(route, key);
+            if count == 0 {
+                return 0;
+            }
+            let meta = self.meta(self.core().clock().now());
+            let shares = Shares::on_heap(meta, payload, count);
+            let taken = route.hand_out(key, shares, u32::MAX);
+            route.wake(key, |mailbox| self.core().wake(mailbox));
+            taken
+        })
     }
 
     /// Publishes for a real-time publisher: `build` makes the shares from its pool, each ring gets
@@ -137,37 +139,61 @@ impl Topic {
         tries: u32,
     ) -> (usize, bool) {
         let key = TypeKey::of::<T>();
-        // No free when this guard goes, even if the list was replaced meanwhile: the control side
-        // keeps every replaced list until no guard is left (`retired`).
-        let list = self.shared.list.load();
-        let accepting_now = accepting(&list, key).count() as u64;
-        if accepting_now == 0 {
-            self.shared.unheard.fetch_add(1, Relaxed);
-            return (0, false);
-        }
-        let taken = match build(accepting_now) {
-            Some(shares) => hand_out(&list, key, shares, tries),
-            None => {
-                self.shared.unbuilt.fetch_add(1, Relaxed);
-                accepting(&list, key).for_each(|mailbox| mailbox.lose_to_empty_pool());
-                0
+        // Dropping this guard never frees: see `retired`.
+        self.shared.routing.load().route(|route| {
+            let count = self.begin(route, key);
+            if count == 0 {
+                return (0, false);
             }
-        };
-        let mut marked = false;
-        wake(&list, key, |mailbox| {
-            mailbox.mark.set();
-            marked = true;
-        });
-        (taken, marked)
+            let taken = match build(count) {
+                Some(shares) => route.hand_out(key, shares, tries),
+                None => {
+                    self.shared.unbuilt.fetch_add(1, Relaxed);
+                    route.lose(key);
+                    0
+                }
+            };
+            let mut marked = false;
+            route.wake(key, |mailbox| {
+                mailbox.mark.set();
+                marked = true;
+            });
+            (taken, marked)
+        })
+    }
+
+    /// Counts a message that is published here; says how many shares it needs.
+    #[inline]
+    fn begin(&self, route: &Route<'_>, key: TypeKey) -> u64 {
+        route.count_forwarded();
+        let count = route.count(key);
+        if count == 0 {
+            self.shared.unheard.fetch_add(1, Relaxed);
+        }
+        count
     }
 
     pub(crate) fn meta(&self, stamp: Stamp) -> Meta {
         Meta { stamp, origin: self.core().origin(), topic: self.shared.info.lend() }
     }
 
-    /// Adds a mailbox to the list and tells those who were there before.
-    pub(crate) fn list_mailbox(&self, mailbox: &Arc<Mailbox>) -> Result<(), BusEnded> {
-        let before = self.core().join_list(&self.shared.list, mailbox).ok_or(BusEnded)?;
+    pub(crate) fn shared(&self) -> &Arc<TopicShared> {
+        &self.shared
+    }
+
+    /// Adds a mailbox to the routing and tells those who were there before.
+    pub(crate) fn list_mailbox(
+        &self,
+        mailbox: &Arc<Mailbox>,
+        filter: Filter,
+    ) -> Result<(), BusEnded> {
+        let entry = Entry { filter, mailbox: mailbox.clone() };
+        let before = self.core().change_routings(|control| {
+            if control.is_over() {
+                return Err(BusEnded);
+            }
+            Ok(control.replace(&self.shared.routing, |routing| routing.subscriptions.push(entry)))
+        })?;
         // Its own first message is in the ring already.
         Gate::fence();
         if mailbox.gate.knock() {
@@ -177,25 +203,44 @@ impl Topic {
         Ok(())
     }
 
-    /// Takes a mailbox off the list, closes its ring, wakes its reader for the end and tells those
-    /// who stay. The second time it does nothing.
+    /// Takes a mailbox off the routing, closes its ring, wakes its reader for the end and tells
+    /// those who stay. The second time it does nothing.
     pub(crate) fn unlist_mailbox(&self, mailbox: &Mailbox) {
-        let Some(stay) = self.core().leave_list(&self.shared.list, mailbox) else { return };
+        let is_listed = |routing: &Routing| {
+            routing.subscriptions.iter().any(|entry| entry.mailbox.id == mailbox.id)
+        };
+        let left = self.core().change_routings(|control| {
+            if !is_listed(&self.shared.routing.load()) {
+                return false;
+            }
+            control.replace(&self.shared.routing, |routing| {
+                routing.subscriptions.retain(|entry| entry.mailbox.id != mailbox.id);
+            });
+            mailbox.producer.close();
+            true
+        });
+        if !left {
+            return;
+        }
         Gate::fence();
         if mailbox.gate.knock() {
             self.core().wake(mailbox);
         }
+        let stay = self.shared.routing.load();
         self.announce(&stay, SubscriptionChange::Unsubscribe(mailbox.id));
     }
 
-    fn announce(&self, list: &List, change: SubscriptionChange) {
+    fn announce(&self, routing: &Routing, change: SubscriptionChange) {
         let key = TypeKey::of::<SubscriptionChange>();
-        let count = accepting(list, key).count() as u64;
-        if count > 0 {
-            let meta = self.meta(self.core().clock().now());
-            hand_out(list, key, Shares::on_heap(meta, change, count), u32::MAX);
-            wake(list, key, |mailbox| self.core().wake(mailbox));
-        }
+        routing.route(|route| {
+            let count = route.count(key);
+            if count > 0 {
+                route.count_forwarded();
+                let meta = self.meta(self.core().clock().now());
+                route.hand_out(key, Shares::on_heap(meta, change, count), u32::MAX);
+                route.wake(key, |mailbox| self.core().wake(mailbox));
+            }
+        });
     }
 
     /// The topic's id.
@@ -208,42 +253,17 @@ impl Topic {
         self.shared.info.name()
     }
 
-    /// How many messages were published to it, subscription changes included.
+    /// How many messages were published to it, subscription changes and what came by forwards
+    /// included.
     pub fn published(&self) -> u64 {
-        self.shared.info.lent()
-            + self.shared.unheard.load(Relaxed)
-            + self.shared.unbuilt.load(Relaxed)
+        let TopicShared { info, unheard, unbuilt, forwarded, .. } = &*self.shared;
+        info.lent() + unheard.load(Relaxed) + unbuilt.load(Relaxed) + forwarded.load(Relaxed)
     }
 }
 
 impl fmt::Debug for Topic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Topic").field("name", &self.name()).field("id", &self.id()).finish()
-    }
-}
-
-/// Offers one share to each ring that accepts; says how many took it.
-#[inline]
-fn hand_out(list: &List, key: TypeKey, mut shares: Shares, tries: u32) -> usize {
-    let mut taken = 0;
-    for mailbox in accepting(list, key) {
-        let Some(message) = shares.take() else { break };
-        match mailbox.offer(message, tries) {
-            Ok(()) => taken += 1,
-            Err(message) => shares.put_back(message),
-        }
-    }
-    taken
-}
-
-/// Calls `wake` for each accepting mailbox whose reader sleeps.
-#[inline]
-fn wake(list: &List, key: TypeKey, mut wake: impl FnMut(&Mailbox)) {
-    Gate::fence();
-    for mailbox in accepting(list, key) {
-        if mailbox.gate.knock() {
-            wake(mailbox);
-        }
     }
 }
 
