@@ -209,11 +209,14 @@ impl Engine {
         publisher: &mut RtPublisher,
         outside: &mut impl Outside,
     ) {
-        let fits = self.legs.get_mut(id.0).is_some()
-            && self
-                .bridges
-                .get_mut(bridge_id.0)
-                .is_some_and(|bridge| bridge.has_room() && bridge.rate() == rates.bridge());
+        // Who is in it already makes room for itself.
+        let is_in = |leg: &mut Leg| leg.bridge() == Some(bridge_id);
+        let fits = match (self.legs.get_mut(id.0).map(is_in), self.bridges.get_mut(bridge_id.0)) {
+            (Some(is_in), Some(bridge)) => {
+                (is_in || bridge.has_room()) && bridge.rate() == rates.bridge()
+            }
+            _ => false,
+        };
         if !fits {
             let order = Order::Join { leg: id, bridge: bridge_id, rates };
             return outside.retire(Retired::Refused(order));
