@@ -259,8 +259,8 @@ impl Engine {
         let Some(id) = leg.bridge() else { return };
         if let Some(bridge) = self.bridges.get_mut(id.0) {
             bridge.remove(leg.id());
+            publisher.publish(bridge.topic(), now, Left { leg: leg.id(), bridge: id });
         }
-        publisher.publish(leg.topic(), now, Left { leg: leg.id(), bridge: id });
         if let Some(rates) = leg.set_place(None) {
             outside.retire(Retired::Rates(rates));
         }
