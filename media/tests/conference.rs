@@ -294,18 +294,19 @@ fn a_party_that_sends_tones_and_telephone_events_gives_each_digit_once() {
         let mut buffer = [0; 200];
         room.receive(id, write_packet(&header, payload, &mut buffer).unwrap(), from);
     };
-    for (number, digit) in "123A#".chars().map(digit).enumerate() {
-        let mut singer = ToneGenerator::new(digit, NARROW, 100);
+    // Ticks that each tone and each key lasts: a key may be released before its tone is over.
+    let lasts = [(8, 3), (5, 5), (10, 4), (4, 9), (8, 2)];
+    for (digit, (sung, held)) in "123A#".chars().map(digit).zip(lasts) {
+        let mut singer = ToneGenerator::new(digit, NARROW, 20 * sung);
         let began = timestamp;
         for tick in 0..20u16 {
             let (mut said, mut payload) = (SILENCE, [0; 160]);
             singer.fill(&mut said);
             Codec::Pcmu.encode(&said, &mut payload);
             send(&mut room, 0, timestamp, &payload);
-            if tick < 7 {
-                let lasted = (tick + 1).min(5) * 160;
-                let [high, low] = lasted.to_be_bytes();
-                let end = if tick >= 4 { 0x80 } else { 0 };
+            if tick < held + 2 {
+                let [high, low] = ((tick + 1).min(held) * 160).to_be_bytes();
+                let end = if tick >= held - 1 { 0x80 } else { 0 };
                 send(&mut room, 101, began, &[digit.event(), end | 10, high, low]);
             }
             timestamp += 160;
@@ -316,7 +317,7 @@ fn a_party_that_sends_tones_and_telephone_events_gives_each_digit_once() {
             heard.iter().filter(|t| t.contains("begins") || t.contains("pressed")).collect();
         let (begins, pressed) =
             (format!("leg-1 begins {digit} event"), format!("leg-1 pressed {digit} event"));
-        assert_eq!(digits, [&begins, &pressed], "digit number {number}");
+        assert_eq!(digits, [&begins, &pressed], "sung for {sung} ticks, held for {held}");
     }
 }
 
