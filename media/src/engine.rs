@@ -209,11 +209,14 @@ impl Engine {
         publisher: &mut RtPublisher,
         outside: &mut impl Outside,
     ) {
-        let fits = self.legs.get_mut(id.0).is_some()
-            && self
-                .bridges
-                .get_mut(bridge_id.0)
-                .is_some_and(|bridge| bridge.has_room() && bridge.rate() == rates.bridge());
+        // Who is in it already makes room for itself.
+        let is_in = |leg: &mut Leg| leg.bridge() == Some(bridge_id);
+        let fits = match (self.legs.get_mut(id.0).map(is_in), self.bridges.get_mut(bridge_id.0)) {
+            (Some(is_in), Some(bridge)) => {
+                (is_in || bridge.has_room()) && bridge.rate() == rates.bridge()
+            }
+            _ => false,
+        };
         if !fits {
             let order = Order::Join { leg: id, bridge: bridge_id, rates };
             return outside.retire(Retired::Refused(order));
@@ -256,8 +259,8 @@ impl Engine {
         let Some(id) = leg.bridge() else { return };
         if let Some(bridge) = self.bridges.get_mut(id.0) {
             bridge.remove(leg.id());
+            publisher.publish(bridge.topic(), now, Left { leg: leg.id(), bridge: id });
         }
-        publisher.publish(leg.topic(), now, Left { leg: leg.id(), bridge: id });
         if let Some(rates) = leg.set_place(None) {
             outside.retire(Retired::Rates(rates));
         }

@@ -7,7 +7,7 @@ use crate::dtmf::Digit;
 use crate::id::{BridgeId, LegId, PlaybackId};
 use crate::rtp::{ReceiveStats, SendStats};
 
-/// A leg has joined a bridge.
+/// A leg has joined a bridge; told on the bridge's topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Joined {
     /// Who.
@@ -16,7 +16,8 @@ pub struct Joined {
     pub bridge: BridgeId,
 }
 
-/// A leg has left a bridge: asked to, removed, or because the bridge is gone.
+/// A leg has left a bridge: asked to, removed, or because the bridge is gone. Told on the bridge's
+/// topic, as [`Joined`] is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Left {
     /// Who.

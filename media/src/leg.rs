@@ -123,10 +123,6 @@ impl Leg {
         self.edge.rate()
     }
 
-    pub(crate) fn topic(&self) -> &Topic {
-        &self.topic
-    }
-
     pub(crate) fn bridge(&self) -> Option<BridgeId> {
         self.place.as_ref().map(|place| place.bridge)
     }
