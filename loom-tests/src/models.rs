@@ -6,12 +6,13 @@ use loom::sync::atomic::AtomicUsize;
 use loom::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use loom::thread;
 use stasis_bus::model::{FreeStack, Gate, Lessor, Mark, Page};
-use stasis_bus::ring::{Pop, Refused, ring};
+use stasis_bus::ring::{Pop, Refused, evicting_ring, ring};
 
 /// A model by name.
 pub const MODELS: &[(&str, fn())] = &[
     ("two_producers_wrap_a_small_ring", two_producers_wrap_a_small_ring),
     ("a_full_ring_tells_its_loss_in_place", a_full_ring_tells_its_loss_in_place),
+    ("an_eviction_races_the_consumer", an_eviction_races_the_consumer),
     ("closing_meets_a_late_producer", closing_meets_a_late_producer),
     ("a_sleeping_consumer_is_always_woken", a_sleeping_consumer_is_always_woken),
     ("a_mark_is_never_lost", a_mark_is_never_lost),
@@ -96,6 +97,35 @@ fn a_full_ring_tells_its_loss_in_place() {
         other => panic!("{other:?}: {seen:?}"),
     };
     assert_eq!(seen, expected);
+}
+
+/// A producer evicts the oldest value while the consumer takes it: one of them gets it, whole, and
+/// the consumer knows how many it has missed.
+fn an_eviction_races_the_consumer() {
+    let (producer, mut consumer) = evicting_ring(2);
+    producer.push(Box::new(1)).unwrap();
+    producer.push(Box::new(2)).unwrap();
+    let writer = thread::spawn(move || {
+        let evicted = producer.evict().map(|value| *value);
+        let pushed = producer.push(Box::new(3)).is_ok();
+        producer.close();
+        (evicted, pushed)
+    });
+    let mut seen = Vec::new();
+    let mut missed = 0;
+    loop {
+        match consumer.pop() {
+            Pop::Value(value) => seen.push(*value),
+            Pop::Lagged(lost) => missed += lost,
+            Pop::Empty => thread::yield_now(),
+            Pop::Closed => break,
+        }
+    }
+    let (evicted, pushed) = writer.join().unwrap();
+    assert_eq!(missed, u64::from(evicted.is_some()));
+    seen.extend(evicted);
+    seen.sort_unstable();
+    assert_eq!(seen, if pushed { vec![1, 2, 3] } else { vec![1, 2] });
 }
 
 /// The ring is closed while a producer is about to push: the value is either refused or delivered

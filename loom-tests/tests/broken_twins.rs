@@ -19,6 +19,7 @@ const TWINS: &[(&str, &str)] = &[
     ("ring.end.losses", "a_full_ring_tells_its_loss_in_place"),
     ("ring.close.check", "closing_meets_a_late_producer"),
     ("ring.end.check", "closing_meets_a_late_producer"),
+    ("ring.evict.claim", "an_eviction_races_the_consumer"),
     ("fence", "a_sleeping_consumer_is_always_woken"),
     ("marks.take.acquire", "a_mark_is_never_lost"),
     ("marks.set.release", "a_mark_is_never_lost"),

@@ -13,6 +13,7 @@ macro_rules! models {
 models! {
     two_producers_wrap_a_small_ring
     a_full_ring_tells_its_loss_in_place
+    an_eviction_races_the_consumer
     closing_meets_a_late_producer
     a_sleeping_consumer_is_always_woken
     a_mark_is_never_lost

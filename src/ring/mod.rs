@@ -28,6 +28,10 @@
 //! will be delivered, claims after it fail. The consumer knows that it is at the end when its head
 //! is the tail's position and the bit is set. No slot is needed for the end, and no grace period.
 //!
+//! **Eviction** (a ring made by [`evicting_ring`] only): a producer that finds the ring full may take
+//! the oldest value out itself. Then the head is fought for, too: whoever moves it by
+//! compare-and-swap owns the slot. The consumer sees from the positions how many were evicted.
+//!
 //! **Loss** has a place. A refused value adds one to `lost`; every later entry carries the count
 //! that its producer saw, so the consumer finds each gap where it is and reports it there
 //! ([`Pop::Lagged`]), or, if nothing came after it, at the end.
@@ -71,21 +75,36 @@ const ONE: u64 = 2;
 /// # Panics
 /// When the capacity is beyond what the machine can address.
 pub fn ring<T>(capacity: usize) -> (Producer<T>, Consumer<T>) {
+    make(capacity, false)
+}
+
+/// As [`ring`], but producers may [`evict`](Producer::evict) the oldest value.
+///
+/// # Panics
+/// When the capacity is beyond what the machine can address.
+pub fn evicting_ring<T>(capacity: usize) -> (Producer<T>, Consumer<T>) {
+    make(capacity, true)
+}
+
+fn make<T>(capacity: usize, evicts: bool) -> (Producer<T>, Consumer<T>) {
     let capacity = capacity.next_power_of_two().max(2);
     let ring = Arc::new(Ring {
         tail: CachePadded::new(Tail { word: AtomicU64::new(0), lost: AtomicU64::new(0) }),
         head: CachePadded::new(AtomicU64::new(0)),
         slots: (0..capacity as u64).map(Slot::free_for).collect(),
+        evicts,
     });
-    (Producer { ring: ring.clone() }, Consumer { ring, head: 0, told: 0 })
+    (Producer { ring: ring.clone() }, Consumer { ring, head: 0, told: 0, held: None })
 }
 
 struct Ring<T> {
     /// The producers' line.
     tail: CachePadded<Tail>,
-    /// Where the consumer is: written by it alone, read for statistics and by `drop`.
+    /// The oldest position that was not taken. Without eviction the consumer alone writes it, for
+    /// statistics and `drop`; with eviction it is claimed by compare-and-swap.
     head: CachePadded<AtomicU64>,
     slots: Box<[Slot<T>]>,
+    evicts: bool,
 }
 
 struct Tail {
@@ -104,6 +123,22 @@ unsafe impl<T: Send> Sync for Ring<T> {}
 impl<T> Ring<T> {
     fn slot(&self, position: u64) -> &Slot<T> {
         &self.slots[(position as usize) & (self.slots.len() - 1)]
+    }
+
+    /// Takes the oldest value for whoever moves the head; `None` when it is not written yet, or
+    /// another has taken it.
+    fn claim_oldest(&self, head: u64) -> Option<Entry<T>> {
+        let slot = self.slot(head);
+        if !slot.is_written(head) {
+            return None;
+        }
+        // Relaxed: the slot's stamp, read before, carries the data; the head only hands out
+        // positions. It never goes back, so the slot cannot have been used again if this succeeds.
+        if !broken("ring.evict.claim") {
+            self.head.compare_exchange(head, head + 1, Relaxed, Relaxed).ok()?;
+        }
+        // SAFETY: written, and the position is ours alone: the head was moved past it by us.
+        Some(unsafe { slot.take(head, self.slots.len() as u64) })
     }
 
     fn close(&self) {
@@ -199,6 +234,16 @@ impl<T> Producer<T> {
         Err(Refused::Contended(value))
     }
 
+    /// Takes the oldest value out, to make room; the consumer is told. `None` when somebody else is
+    /// about to, or if the ring is not an [`evicting_ring`]. One try: bounded.
+    pub fn evict(&self) -> Option<T> {
+        let ring = &*self.ring;
+        if !ring.evicts {
+            return None;
+        }
+        ring.claim_oldest(ring.head.load(Relaxed)).map(|entry| entry.value)
+    }
+
     /// Counts one value as lost here: the consumer is told between the values around it.
     pub fn lose(&self) {
         // Pairs with the Acquire load in `pop`: who sees the count also sees a tail at least as
@@ -270,41 +315,74 @@ pub enum Pop<T> {
 /// The receiving end of a [`ring`]. Dropping it closes the ring.
 pub struct Consumer<T> {
     ring: Arc<Ring<T>>,
-    /// The position to take out next.
+    /// The position after the last one that was taken out here.
     head: u64,
-    /// How many losses were reported.
+    /// How many losses were reported, of those that `lose` has counted.
     told: u64,
+    /// Taken out, but a loss before it had to be told first.
+    held: Option<T>,
 }
 
 impl<T> Consumer<T> {
-    /// Takes the next value out, or says that values were lost at this place. Wait-free.
+    /// Takes the next value out, or says that values were lost at this place. Wait-free, unless
+    /// producers evict: then it tries again when one has taken the value first.
     #[inline]
     pub fn pop(&mut self) -> Pop<T> {
-        let ring = &*self.ring;
-        let slot = ring.slot(self.head);
-        if slot.is_written(self.head) {
-            // SAFETY: we are the consumer and the entry at our head is written.
-            let lost = unsafe { slot.lost_before() };
-            if lost > self.told {
-                return self.tell(lost);
-            }
-            // SAFETY: as above, and the head moves on, so it is taken once.
-            let value = unsafe { slot.take(self.head, ring.slots.len() as u64) };
-            self.head += 1;
-            ring.head.store(self.head, Relaxed); // statistics
+        if let Some(value) = self.held.take() {
             return Pop::Value(value);
         }
-        // Nothing at the head. Pairs with the Release in `lose`: the losses counted here happened
-        // at a tail no further than the one read next, so they belong before our head if the two
-        // are equal.
+        let Some((position, entry)) = self.take() else { return self.at_end() };
+        let lost = entry.lost_before.saturating_sub(self.told);
+        let missed = lost + (position - self.head);
+        self.told += lost;
+        self.head = position + 1;
+        if missed == 0 {
+            return Pop::Value(entry.value);
+        }
+        self.held = Some(entry.value);
+        Pop::Lagged(missed)
+    }
+
+    /// Takes out the oldest entry that is there, with its position.
+    #[inline]
+    fn take(&self) -> Option<(u64, Entry<T>)> {
+        let ring = &*self.ring;
+        if !ring.evicts {
+            let slot = ring.slot(self.head);
+            if !slot.is_written(self.head) {
+                return None;
+            }
+            // SAFETY: we are the only one who takes, and our head moves on in `pop`.
+            let entry = unsafe { slot.take(self.head, ring.slots.len() as u64) };
+            ring.head.store(self.head + 1, Relaxed); // statistics
+            return Some((self.head, entry));
+        }
+        loop {
+            let head = ring.head.load(Relaxed);
+            if let Some(entry) = ring.claim_oldest(head) {
+                return Some((head, entry));
+            }
+            if ring.head.load(Relaxed) == head {
+                return None; // not written yet
+            }
+            spin_loop(); // a producer was faster: the next one
+        }
+    }
+
+    /// Nothing could be taken: what is left to tell.
+    fn at_end(&mut self) -> Pop<T> {
+        let ring = &*self.ring;
+        // Pairs with the Release in `lose`: the losses counted here happened at a tail no further
+        // than the one read next, so they belong before our head if the two are equal.
         let lost = ring.tail.lost.load(order("ring.told.acquire", Acquire));
         // Pairs with the Release in `close`.
         let tail = ring.tail.word.load(order("ring.end.acquire", Acquire));
-        if tail >> 1 != self.head && !broken("ring.end.check") {
+        let head = if ring.evicts { ring.head.load(Relaxed) } else { self.head };
+        if tail >> 1 != head && !broken("ring.end.check") {
             return Pop::Empty; // claimed, not yet written
         }
-        if lost > self.told {
-            return self.tell(lost);
+        if lost > self.told || head > self.head {
+            return self.tell(lost, head);
         }
         if tail & CLOSED == 0 {
             return Pop::Empty;
@@ -312,14 +390,15 @@ impl<T> Consumer<T> {
         // Once more: a loss may have been counted since, and before the ring was closed.
         let lost = ring.tail.lost.load(Relaxed);
         if lost > self.told && !broken("ring.end.losses") {
-            return self.tell(lost);
+            return self.tell(lost, head);
         }
         Pop::Closed
     }
 
-    fn tell(&mut self, lost: u64) -> Pop<T> {
-        let missed = lost - self.told;
-        self.told = lost;
+    fn tell(&mut self, lost: u64, head: u64) -> Pop<T> {
+        let missed = lost.saturating_sub(self.told) + (head - self.head);
+        self.told = self.told.max(lost);
+        self.head = head;
         Pop::Lagged(missed)
     }
 
@@ -328,12 +407,14 @@ impl<T> Consumer<T> {
     /// A consumer that goes to sleep says so, passes a sequentially consistent fence and asks this;
     /// a producer that has put something in passes such a fence and asks whether it sleeps.
     pub fn has_news(&self) -> bool {
-        if self.ring.slot(self.head).is_written(self.head) {
+        let ring = &*self.ring;
+        let head = if ring.evicts { ring.head.load(Relaxed) } else { self.head };
+        if self.held.is_some() || head != self.head || ring.slot(head).is_written(head) {
             return true;
         }
-        let tail = self.ring.tail.word.load(Relaxed);
-        let at_end = tail >> 1 == self.head;
-        at_end && (tail & CLOSED != 0 || self.ring.tail.lost.load(Relaxed) != self.told)
+        let tail = ring.tail.word.load(Relaxed);
+        let at_end = tail >> 1 == head;
+        at_end && (tail & CLOSED != 0 || ring.tail.lost.load(Relaxed) != self.told)
     }
 }
 

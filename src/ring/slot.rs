@@ -53,28 +53,17 @@ impl<T> Slot<T> {
         self.stamp.store(position + 1, order("slot.write.release", Release));
     }
 
-    /// How many values the ring had refused when the entry at hand was offered.
+    /// Moves the entry of `position` out and frees the slot for the next lap.
     ///
     /// # Safety
-    /// The caller is the consumer and `is_written` said yes for the position at its head.
-    pub(super) unsafe fn lost_before(&self) -> u64 {
-        self.entry.with(|slot| {
-            // SAFETY: written, and producers keep away until `take`.
-            unsafe { &*slot.cast::<Entry<T>>() }.lost_before
-        })
-    }
-
-    /// Moves the value of `position` out and frees the slot for the next lap.
-    ///
-    /// # Safety
-    /// The caller is the consumer, `is_written(position)` said yes, and it calls this once.
-    pub(super) unsafe fn take(&self, position: u64, capacity: u64) -> T {
+    /// `is_written(position)` said yes, and the caller alone takes this position, once.
+    pub(super) unsafe fn take(&self, position: u64, capacity: u64) -> Entry<T> {
         let entry = self.entry.with_mut(|slot| {
             // SAFETY: written, read here for the only time; producers keep away until the store.
             unsafe { slot.cast::<Entry<T>>().read() }
         });
         // Pairs with the Acquire load in `stamp_for_producer`.
         self.stamp.store(position + capacity, order("slot.take.release", Release));
-        entry.value
+        entry
     }
 }

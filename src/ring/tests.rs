@@ -101,3 +101,33 @@ fn an_offer_without_tries_is_contended() {
     let (producer, _consumer) = ring(4);
     assert_eq!(producer.offer(1, 0), Err(Refused::Contended(1)));
 }
+
+#[test]
+fn an_evicting_ring_gives_up_its_oldest_and_tells_the_consumer_where() {
+    let (producer, mut consumer) = evicting_ring(2);
+    producer.push(1).unwrap();
+    assert_eq!(consumer.pop(), Pop::Value(1));
+    for value in 2..6 {
+        while producer.push(value).is_err() {
+            assert!(producer.evict().is_some());
+        }
+    }
+    producer.close();
+    let rest = [Pop::Lagged(2), Pop::Value(4), Pop::Value(5)];
+    assert_eq!(drain(&mut consumer), rest);
+    assert_eq!(consumer.pop(), Pop::Closed);
+}
+
+#[test]
+fn an_eviction_that_nothing_follows_is_told_at_the_end() {
+    let (producer, mut consumer) = evicting_ring(2);
+    producer.push(1).unwrap();
+    assert_eq!(producer.evict(), Some(1));
+    assert_eq!(producer.evict(), None);
+    assert!(consumer.has_news());
+    assert_eq!(consumer.pop(), Pop::Lagged(1));
+    assert_eq!(consumer.pop(), Pop::Empty);
+    let (producer, _consumer) = ring(2);
+    producer.push(1).unwrap();
+    assert_eq!(producer.evict(), None, "not this kind of ring");
+}
