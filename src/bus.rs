@@ -11,6 +11,7 @@ use crate::dispatch::{self, Runner};
 use crate::mailbox::{Place, SubscriptionId};
 use crate::marks::{Mark, PAGE, Page};
 use crate::retired::Retired;
+use crate::ring::{Consumer, Message, Pop};
 use crate::routing::Routing;
 use crate::rt::RtPublisherSeed;
 use crate::sleepers::{MOST_WORKERS, Sleepers};
@@ -139,7 +140,7 @@ pub(crate) enum Member {
 }
 
 impl Member {
-    fn core(&self) -> &SubscriptionCore {
+    pub(crate) fn core(&self) -> &SubscriptionCore {
         match self {
             Member::Callback(runner) => runner.core(),
             Member::Pull(core) => core,
@@ -163,6 +164,9 @@ pub(crate) struct Core {
     has_retired: AtomicBool,
     /// Real-time publishers there are: while there are none, nobody needs to look.
     rt_publishers: AtomicU64,
+    /// What real-time publishers have taken out of rings; a worker drops it.
+    morgues: Mutex<Vec<Consumer<Message>>>,
+    morgue_count: AtomicU64,
     panics: AtomicU64,
 }
 
@@ -220,6 +224,8 @@ impl Core {
             stopping: AtomicBool::new(false),
             has_retired: AtomicBool::new(false),
             rt_publishers: AtomicU64::new(0),
+            morgues: Mutex::default(),
+            morgue_count: AtomicU64::new(0),
             panics: AtomicU64::new(0),
         })
     }
@@ -347,13 +353,44 @@ impl Core {
         drop(self.pages.load());
     }
 
-    pub(crate) fn rt_publisher_came(&self) {
+    /// Keeps `dead`, what a real-time publisher lets go of, and looks there from now on.
+    pub(crate) fn rt_publisher_came(&self, dead: Consumer<Message>) {
+        let mut morgues = self.morgues();
+        morgues.push(dead);
+        self.morgue_count.store(morgues.len() as u64, Relaxed);
+        drop(morgues);
         self.rt_publishers.fetch_add(1, Relaxed);
         self.wake_workers(); // they sleep for longer while there is none
     }
 
     pub(crate) fn rt_publisher_left(&self) {
         self.rt_publishers.fetch_sub(1, Relaxed);
+    }
+
+    fn morgues(&self) -> MutexGuard<'_, Vec<Consumer<Message>>> {
+        self.morgues.lock().expect("nothing that can panic runs while it is held")
+    }
+
+    /// Drops what real-time publishers have let go of.
+    pub(crate) fn bury(&self) {
+        if self.morgue_count.load(Relaxed) == 0 {
+            return;
+        }
+        let mut dead = Vec::new();
+        let mut morgues = self.morgues();
+        morgues.retain_mut(|morgue| {
+            loop {
+                match morgue.pop() {
+                    Pop::Value(message) => dead.push(message),
+                    Pop::Lagged(_) => {}
+                    Pop::Empty => return true,
+                    Pop::Closed => return false,
+                }
+            }
+        });
+        self.morgue_count.store(morgues.len() as u64, Relaxed);
+        drop(morgues);
+        drop(dead); // without the lock: payloads of the user's may end here
     }
 }
 

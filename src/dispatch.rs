@@ -8,9 +8,11 @@ use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::bus::{Core, Member};
+use crate::gate::Gate;
 use crate::mailbox::SubscriptionId;
 use crate::marks::PAGE;
-use crate::ring::{Consumer, Message, Pop};
+use crate::ring::Pop;
+use crate::source::Source;
 use crate::subscription::{Delivery, SubscriptionCore};
 use crate::sync::{Condvar, Mutex};
 
@@ -20,6 +22,11 @@ const BATCH: usize = 64;
 thread_local! {
     /// The subscription whose callback this thread is in.
     static RUNNING: Cell<Option<SubscriptionId>> = const { Cell::new(None) };
+}
+
+/// Whether the calling thread is inside a callback.
+pub(crate) fn is_in_callback() -> bool {
+    RUNNING.get().is_some()
 }
 
 /// Why a `join` did not see the subscription through.
@@ -46,19 +53,15 @@ pub(crate) struct Runner {
 }
 
 struct Inbox {
-    consumer: Consumer<Message>,
+    source: Source,
     handler: Handler,
 }
 
 impl Runner {
-    pub(crate) fn new(
-        core: SubscriptionCore,
-        consumer: Consumer<Message>,
-        handler: Handler,
-    ) -> Self {
+    pub(crate) fn new(core: SubscriptionCore, source: Source, handler: Handler) -> Self {
         Runner {
             core,
-            inbox: Mutex::new(Some(Inbox { consumer, handler })),
+            inbox: Mutex::new(Some(Inbox { source, handler })),
             outcome: Mutex::new(None),
             has_outcome: Condvar::new(),
         }
@@ -120,11 +123,11 @@ enum Step {
 impl Inbox {
     fn deliver_batch(&mut self, core: &SubscriptionCore) -> Step {
         for _ in 0..BATCH {
-            match self.consumer.pop() {
+            match self.source.pop(core.mailbox()) {
                 Pop::Value(message) => (self.handler)(Delivery::Message(message)),
                 Pop::Lagged(missed) => (self.handler)(Delivery::Lagged(missed)),
                 Pop::Empty => {
-                    if core.mailbox().gate.try_sleep(|| self.consumer.has_news()) {
+                    if self.source.try_sleep(core.mailbox()) {
                         return Step::Asleep;
                     }
                 }
@@ -161,20 +164,43 @@ impl Core {
     /// Takes all marks off: queues callbacks, and wakes those who wait in `recv` on behalf of
     /// real-time publishers, which may not.
     fn take_marks(&self) {
+        self.bury();
         let mut queued = 0;
         for (number, page) in self.pages().iter().enumerate() {
             if page.is_marked() {
-                page.take(|index| match self.member(number * PAGE + index) {
-                    Some(Member::Callback(runner)) => {
-                        self.queue(runner);
-                        queued += 1;
+                page.take(|index| {
+                    if let Some(member) = self.member(number * PAGE + index) {
+                        queued += usize::from(self.serve(member));
                     }
-                    Some(Member::Pull(core)) => self.wake(core.mailbox()),
-                    None => {}
                 });
             }
         }
         // One of them is ours.
         (1..queued).for_each(|_| self.wake_worker());
+    }
+
+    /// Answers at a member's gate; `true` when its callback was queued.
+    fn serve(&self, member: Member) -> bool {
+        let mailbox = member.core().mailbox();
+        if let Some(staged) = &mailbox.staged {
+            let mut readable = staged.intake();
+            while !mailbox.gate.try_sleep(|| staged.ring_has_news()) {
+                readable |= staged.intake();
+            }
+            Gate::fence();
+            if !readable || !staged.reader_gate.knock() {
+                return false;
+            }
+        }
+        match member {
+            Member::Callback(runner) => {
+                self.queue(runner);
+                true
+            }
+            Member::Pull(core) => {
+                core.wake_waiter();
+                false
+            }
+        }
     }
 }

@@ -58,6 +58,10 @@ mod gate;
 mod mailbox;
 mod marks;
 #[cfg(not(loom))]
+mod means;
+#[cfg(not(loom))]
+mod overflow;
+#[cfg(not(loom))]
 mod pull;
 #[cfg(not(loom))]
 mod retired;
@@ -68,6 +72,10 @@ mod routing;
 mod rt;
 #[cfg(not(loom))]
 mod sleepers;
+#[cfg(not(loom))]
+mod source;
+#[cfg(not(loom))]
+mod staging;
 mod stamp;
 #[cfg(not(loom))]
 mod subscription;
@@ -82,11 +90,12 @@ pub use self::{
     dispatch::JoinError,
     forward::{Forward, ForwardCycle},
     mailbox::{Dropped, SubscriptionId, SubscriptionStats},
+    overflow::{Conflation, Overflow},
     pull::{PullSubscription, TryRecvError},
     ring::{CELL_PAYLOAD, Message},
     rt::{RtPublisher, RtPublisherSeed, TRIES},
     subscription::{BusEnded, Delivery, Subscribe, Subscription, SubscriptionChange},
-    topic::{EntityId, Topic, TopicId, TopicInfo},
+    topic::{EntityId, Topic, TopicId, TopicInfo, WouldWait},
 };
 pub use stamp::Stamp;
 

@@ -6,9 +6,13 @@ use crossbeam_utils::CachePadded;
 
 use crate::gate::Gate;
 use crate::marks::Mark;
+use crate::means::Means;
+use crate::overflow::{Full, Overflow};
 use crate::pull::Waiter;
-use crate::ring::{Message, Producer, Refused};
-use crate::sync::{AtomicU64, Relaxed};
+use crate::ring::{Message, Producer, Refused, evicting_ring, ring};
+use crate::source::Source;
+use crate::staging::Staged;
+use crate::sync::{AtomicU32, AtomicU64, Condvar, Mutex, Relaxed, SeqCst, fence};
 
 /// Names a subscription; unique within its bus.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -40,9 +44,16 @@ pub(crate) struct Mailbox {
     /// Which member of the bus this is, as its mark counts them.
     pub(crate) place: usize,
     pub(crate) producer: Producer<Message>,
+    /// Publishers knock here.
     pub(crate) gate: CachePadded<Gate>,
     pub(crate) mark: Mark,
     pub(crate) reader: Reader,
+    full: Full,
+    /// Where messages wait behind the ring, if they do.
+    pub(crate) staged: Option<Staged>,
+    room: Room,
+    evicted: AtomicU64,
+    blocked: AtomicU64,
     contended: AtomicU64,
     exhausted: AtomicU64,
     /// 1 once the final message, which needs no place in the ring, was delivered.
@@ -50,51 +61,129 @@ pub(crate) struct Mailbox {
 }
 
 impl Mailbox {
+    /// A mailbox, and where its reader reads.
     pub(crate) fn new(
         Place { id, place, mark }: Place,
-        producer: Producer<Message>,
+        capacity: usize,
+        overflow: Overflow,
         reader: Reader,
-    ) -> Self {
+    ) -> (Self, Source) {
         // A pulled subscription counts as busy until it waits; a callback's sleeps until the
         // first message.
-        let gate = match reader {
+        let reader_gate = match reader {
             Reader::Pool => Gate::asleep(),
             Reader::Pull(_) => Gate::busy(),
         };
-        Mailbox {
+        let (full, pending) = overflow.into_pending();
+        let (producer, consumer) = match full {
+            Full::Evict => evicting_ring(capacity),
+            Full::Drop | Full::Wait | Full::Stage => ring(capacity),
+        };
+        let (gate, staged, source) = match pending {
+            None => (reader_gate, None, Source::Ring(consumer)),
+            Some(pending) => {
+                let staged = Staged::new(consumer, pending, reader_gate);
+                (Gate::asleep(), Some(staged), Source::Staged)
+            }
+        };
+        let mailbox = Mailbox {
             id,
             place,
             producer,
             gate: CachePadded::new(gate),
             mark,
             reader,
+            full,
+            staged,
+            room: Room::default(),
+            evicted: AtomicU64::new(0),
+            blocked: AtomicU64::new(0),
             contended: AtomicU64::new(0),
             exhausted: AtomicU64::new(0),
             finals: AtomicU64::new(0),
-        }
+        };
+        (mailbox, source)
     }
 
-    /// Offers one share of a message, with so many tries; a refused one comes back and is counted.
+    /// Offers one share of a message by a publisher's means; a refused one comes back, counted.
     #[inline]
-    pub(crate) fn offer(&self, message: Message, tries: u32) -> Result<(), Message> {
-        self.producer.offer(message, tries).map_err(|refused| {
-            match &refused {
-                Refused::Full(_) => self.producer.lose(),
-                Refused::Contended(_) => {
-                    self.contended.fetch_add(1, Relaxed);
-                    self.producer.lose();
-                }
-                // It has unsubscribed meanwhile: not a loss.
-                Refused::Closed(_) => {}
+    pub(crate) fn offer(&self, message: Message, means: Means<'_>) -> Result<(), Message> {
+        let mut outcome = self.producer.offer(message, means.tries());
+        let mut tries = means.tries();
+        while let Err(Refused::Full(message)) = outcome {
+            // Bounded for real-time publishers; the others go on while there is hope.
+            tries = tries.saturating_sub(1);
+            if tries == 0 || !self.make_room(means) {
+                self.producer.lose();
+                return Err(message);
+            }
+            outcome = self.producer.offer(message, means.tries());
+        }
+        outcome.map_err(|refused| {
+            // Closed: it has unsubscribed meanwhile, which is not a loss.
+            if matches!(refused, Refused::Contended(_)) {
+                self.contended.fetch_add(1, Relaxed);
+                self.producer.lose();
             }
             refused.into_inner()
         })
+    }
+
+    /// Makes room in the full ring, or waits for it. `false`: not possible.
+    #[cold]
+    fn make_room(&self, means: Means<'_>) -> bool {
+        match (self.full, means) {
+            (Full::Evict, _) if means.can_discard() => {
+                match self.producer.evict() {
+                    Some(oldest) => {
+                        self.evicted.fetch_add(1, Relaxed);
+                        means.discard(oldest);
+                    }
+                    // The oldest is only claimed, its publisher was interrupted: let it finish.
+                    None => means.yield_now(),
+                }
+                true
+            }
+            (Full::Wait, Means::Ordinary(publish)) => {
+                if publish.in_callback {
+                    publish.would_wait.set(Some(self.id));
+                    self.blocked.fetch_add(1, Relaxed);
+                    return false;
+                }
+                // Its reader may be asleep, woken by us only after this publish.
+                publish.wake_now(self);
+                self.room.wait(&self.producer);
+                true
+            }
+            (Full::Stage, Means::Ordinary(_)) => {
+                if let Some(staged) = &self.staged {
+                    staged.try_intake();
+                }
+                means.yield_now();
+                true
+            }
+            _ => false,
+        }
     }
 
     /// Counts a message that was never built because the publisher's pool was empty.
     pub(crate) fn lose_to_empty_pool(&self) {
         self.exhausted.fetch_add(1, Relaxed);
         self.producer.lose();
+    }
+
+    /// The reader has taken something out: a publisher may be waiting for the room.
+    #[inline]
+    pub(crate) fn has_read(&self) {
+        if self.full == Full::Wait {
+            self.room.made();
+        }
+    }
+
+    /// Closes the ring; who waits for room is woken.
+    pub(crate) fn close(&self) {
+        self.producer.close();
+        self.room.made();
     }
 
     /// Counts the final message, which the consumer makes itself.
@@ -104,15 +193,49 @@ impl Mailbox {
 
     pub(crate) fn stats(&self) -> SubscriptionStats {
         let (contended, exhausted) = (self.contended.load(Relaxed), self.exhausted.load(Relaxed));
-        let (delivered, finals) = (self.producer.popped(), self.finals.load(Relaxed));
+        let (evicted, blocked) = (self.evicted.load(Relaxed), self.blocked.load(Relaxed));
+        let finals = self.finals.load(Relaxed);
+        let (waiting, conflated, overflowed) =
+            self.staged.as_ref().map_or((0, 0, 0), Staged::counts);
+        let popped = self.producer.popped();
+        let gone = evicted + conflated + overflowed;
+        let pushed = self.producer.pushed().max(popped);
+        let full = self.producer.lost().saturating_sub(contended + exhausted + blocked);
         SubscriptionStats {
-            delivered: delivered + finals,
-            enqueued: self.producer.pushed().max(delivered) + finals,
-            dropped: Dropped {
-                full: self.producer.lost().saturating_sub(contended + exhausted),
-                contended,
-                exhausted,
-            },
+            delivered: popped.saturating_sub(waiting + gone) + finals,
+            enqueued: pushed.saturating_sub(gone) + finals,
+            conflated,
+            dropped: Dropped { full: full + overflowed, evicted, blocked, contended, exhausted },
+        }
+    }
+}
+
+/// Where publishers wait for room in a ring.
+#[derive(Default)]
+struct Room {
+    waiting: AtomicU32,
+    lock: Mutex<()>,
+    made: Condvar,
+}
+
+impl Room {
+    /// Waits until there may be room, or the ring is closed.
+    fn wait(&self, producer: &Producer<Message>) {
+        let mut guard = self.lock.lock().expect("nothing panics while it is held");
+        self.waiting.fetch_add(1, Relaxed);
+        fence(SeqCst); // pairs with the fence in `made`
+        while producer.is_full() && !producer.is_closed() {
+            guard = self.made.wait(guard).expect("nothing panics while it is held");
+        }
+        self.waiting.fetch_sub(1, Relaxed);
+    }
+
+    /// Wakes those who wait, if there are any.
+    fn made(&self) {
+        fence(SeqCst); // pairs with the fence in `wait`: one of the two sees the other
+        if self.waiting.load(Relaxed) > 0 {
+            drop(self.lock.lock().expect("nothing panics while it is held"));
+            self.made.notify_all();
         }
     }
 }
@@ -124,12 +247,15 @@ pub struct SubscriptionStats {
     pub enqueued: u64,
     /// Messages that it was given.
     pub delivered: u64,
+    /// Messages that a later one of the same key has taken the place of: neither lost nor
+    /// delivered.
+    pub conflated: u64,
     /// Messages lost, by cause.
     pub dropped: Dropped,
 }
 
 impl SubscriptionStats {
-    /// Messages that wait in the ring.
+    /// Messages that wait.
     pub fn pending(&self) -> u64 {
         self.enqueued - self.delivered
     }
@@ -138,8 +264,12 @@ impl SubscriptionStats {
 /// Lost messages by cause.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Dropped {
-    /// The subscription's ring was full.
+    /// The subscription's ring was full, or what waits behind it was at its limit.
     pub full: u64,
+    /// The oldest in the ring, to make room for a newer one ([`Overflow::DropOldest`]).
+    pub evicted: u64,
+    /// The publisher would have had to wait, inside a callback ([`Overflow::Block`]).
+    pub blocked: u64,
     /// A real-time publisher lost every race that its deadline allows for.
     pub contended: u64,
     /// A real-time publisher's pool was empty: make the pool larger, or find who keeps messages.
@@ -149,6 +279,6 @@ pub struct Dropped {
 impl Dropped {
     /// All causes together.
     pub fn total(&self) -> u64 {
-        self.full + self.contended + self.exhausted
+        self.full + self.evicted + self.blocked + self.contended + self.exhausted
     }
 }

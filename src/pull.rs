@@ -6,7 +6,8 @@ use std::time::Duration;
 use arc_swap::ArcSwapOption;
 
 use crate::mailbox::{Reader, SubscriptionId, SubscriptionStats};
-use crate::ring::{Consumer, Message, Pop};
+use crate::ring::Pop;
+use crate::source::Source;
 use crate::subscription::{Delivery, SubscriptionCore};
 use crate::sync::Arc;
 
@@ -50,12 +51,12 @@ pub enum TryRecvError {
 pub struct PullSubscription {
     core: Arc<SubscriptionCore>,
     /// `None` once the final message is out.
-    consumer: Option<Consumer<Message>>,
+    source: Option<Source>,
 }
 
 impl PullSubscription {
-    pub(crate) fn new(core: Arc<SubscriptionCore>, consumer: Consumer<Message>) -> Self {
-        PullSubscription { core, consumer: Some(consumer) }
+    pub(crate) fn new(core: Arc<SubscriptionCore>, source: Source) -> Self {
+        PullSubscription { core, source: Some(source) }
     }
 
     /// What there is now. Never waits.
@@ -64,13 +65,13 @@ impl PullSubscription {
     /// [`TryRecvError::Empty`] when there is nothing now, [`TryRecvError::Ended`] when there never
     /// will be.
     pub fn try_recv(&mut self) -> Result<Delivery, TryRecvError> {
-        let consumer = self.consumer.as_mut().ok_or(TryRecvError::Ended)?;
-        match consumer.pop() {
+        let source = self.source.as_mut().ok_or(TryRecvError::Ended)?;
+        match source.pop(self.core.mailbox()) {
             Pop::Value(message) => Ok(Delivery::Message(message)),
             Pop::Lagged(missed) => Ok(Delivery::Lagged(missed)),
             Pop::Empty => Err(TryRecvError::Empty),
             Pop::Closed => {
-                self.consumer = None;
+                self.source = None;
                 self.core.ended();
                 Ok(Delivery::Message(self.core.final_message()))
             }
@@ -106,13 +107,15 @@ impl PullSubscription {
 
     /// Sleeps by `park` unless there is news.
     fn wait(&mut self, park: impl FnOnce()) {
-        let Some(consumer) = &self.consumer else { return };
-        if let Reader::Pull(waiter) = &self.core.mailbox().reader {
+        let Some(source) = &self.source else { return };
+        let mailbox = self.core.mailbox();
+        if let Reader::Pull(waiter) = &mailbox.reader {
             waiter.set_current_thread();
         }
-        if self.core.mailbox().gate.try_sleep(|| consumer.has_news()) {
+        if source.try_sleep(mailbox) {
             park();
-            self.core.mailbox().gate.wake_up();
+            let gate = mailbox.staged.as_ref().map_or(&*mailbox.gate, |staged| &staged.reader_gate);
+            gate.wake_up();
         }
     }
 

@@ -10,6 +10,7 @@ use std::iter::successors;
 use crate::filter::{Filter, TypeKey};
 use crate::gate::Gate;
 use crate::mailbox::Mailbox;
+use crate::means::Means;
 use crate::ring::Shares;
 use crate::sync::Arc;
 use crate::topic::TopicShared;
@@ -121,13 +122,13 @@ impl<'a> Route<'a> {
         self.steps().filter_map(|route| route.topic).for_each(TopicShared::count_forwarded);
     }
 
-    /// Offers one share to each mailbox that accepts, with so many tries; says how many took it.
+    /// Offers one share to each mailbox that accepts; says how many took it.
     #[inline]
-    pub(crate) fn hand_out(&self, key: TypeKey, mut shares: Shares, tries: u32) -> usize {
+    pub(crate) fn hand_out(&self, key: TypeKey, mut shares: Shares, means: Means<'_>) -> usize {
         let mut taken = 0;
         for mailbox in self.accepting(key) {
             let Some(message) = shares.take() else { break };
-            match mailbox.offer(message, tries) {
+            match mailbox.offer(message, means) {
                 Ok(()) => taken += 1,
                 Err(message) => shares.put_back(message),
             }

@@ -10,7 +10,8 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use crate::bus::Core;
-use crate::ring::CellPool;
+use crate::means::Means;
+use crate::ring::{CellPool, Message, Producer, ring};
 use crate::stamp::Stamp;
 use crate::sync::Arc;
 use crate::topic::Topic;
@@ -18,16 +19,22 @@ use crate::topic::Topic;
 /// Races for one ring that a real-time publish may lose before it drops the message there.
 pub const TRIES: u32 = 8;
 
+/// Messages that a real-time publisher may have taken out of rings before a worker drops them.
+const MORGUE: usize = 1_024;
+
 /// A real-time publisher on its way to its thread; made by [`Bus::rt_publisher`](crate::Bus::rt_publisher).
 pub struct RtPublisherSeed {
     core: Arc<Core>,
     pool: CellPool,
+    /// Messages that it took out of a ring to make room, for a worker to drop.
+    morgue: Producer<Message>,
 }
 
 impl RtPublisherSeed {
     pub(crate) fn new(core: Arc<Core>, cells: u32) -> Self {
-        core.rt_publisher_came();
-        RtPublisherSeed { pool: CellPool::new(cells), core }
+        let (morgue, dead) = ring(MORGUE);
+        core.rt_publisher_came(dead);
+        RtPublisherSeed { pool: CellPool::new(cells), core, morgue }
     }
 
     /// Binds it to the calling thread, for good. Allocates what has to be there before the first
@@ -40,6 +47,7 @@ impl RtPublisherSeed {
 
 impl Drop for RtPublisherSeed {
     fn drop(&mut self) {
+        self.morgue.close();
         self.core.rt_publisher_left();
     }
 }
@@ -77,7 +85,8 @@ impl RtPublisher {
         let pool = &mut self.seed.pool;
         let build =
             |count| pool.has_cell().then(|| pool.fill(topic.meta(now), payload, count)).flatten();
-        let (taken, marked) = topic.publish_marking::<T>(build, TRIES);
+        let means = Means::RealTime(&self.seed.morgue);
+        let (taken, marked) = topic.publish_marking::<T>(build, means);
         self.rings |= marked;
         taken
     }

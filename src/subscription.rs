@@ -8,8 +8,11 @@ use crate::clock::Clock;
 use crate::dispatch::{JoinError, Runner};
 use crate::filter::Filter;
 use crate::mailbox::{Mailbox, Reader, SubscriptionId, SubscriptionStats};
+use crate::means::{Means, Ordinary};
+use crate::overflow::Overflow;
 use crate::pull::{PullSubscription, Waiter};
-use crate::ring::{Consumer, Message, Shares, ring};
+use crate::ring::{Message, Shares};
+use crate::source::Source;
 use crate::sync::Arc;
 use crate::topic::Topic;
 
@@ -71,17 +74,29 @@ pub struct BusEnded;
 pub struct Subscribe<'a> {
     topic: &'a Topic,
     capacity: usize,
+    overflow: Overflow,
     filter: Filter,
 }
 
 impl<'a> Subscribe<'a> {
     pub(crate) fn new(topic: &'a Topic) -> Self {
-        Subscribe { topic, capacity: 1024, filter: Filter::default() }
+        Subscribe {
+            topic,
+            capacity: 1024,
+            overflow: Overflow::default(),
+            filter: Filter::default(),
+        }
     }
 
     /// How many messages its ring holds: rounded up to a power of two; 1,024 if not said.
     pub fn capacity(mut self, messages: usize) -> Self {
         self.capacity = messages;
+        self
+    }
+
+    /// What happens when the ring is full; [`Overflow::DropNewest`] if not said.
+    pub fn overflow(mut self, overflow: Overflow) -> Self {
+        self.overflow = overflow;
         self
     }
 
@@ -101,8 +116,8 @@ impl<'a> Subscribe<'a> {
         self,
         handler: impl FnMut(Delivery) + Send + 'static,
     ) -> Result<Subscription, BusEnded> {
-        let (core, consumer, filter) = self.make(Reader::Pool);
-        let runner = Arc::new(Runner::new(core, consumer, Box::new(handler)));
+        let (core, source, filter) = self.make(Reader::Pool);
+        let runner = Arc::new(Runner::new(core, source, Box::new(handler)));
         runner.core().enter(Member::Callback(runner.clone()), filter)?;
         Ok(Subscription { runner })
     }
@@ -112,17 +127,17 @@ impl<'a> Subscribe<'a> {
     /// # Errors
     /// [`BusEnded`] when the bus is gone.
     pub fn pull(self) -> Result<PullSubscription, BusEnded> {
-        let (core, consumer, filter) = self.make(Reader::Pull(Waiter::new()));
+        let (core, source, filter) = self.make(Reader::Pull(Waiter::new()));
         let core = Arc::new(core);
         core.enter(Member::Pull(core.clone()), filter)?;
-        Ok(PullSubscription::new(core, consumer))
+        Ok(PullSubscription::new(core, source))
     }
 
-    fn make(self, reader: Reader) -> (SubscriptionCore, Consumer<Message>, Filter) {
-        let (producer, consumer) = ring(self.capacity);
+    fn make(self, reader: Reader) -> (SubscriptionCore, Source, Filter) {
         let place = self.topic.core().enroll();
-        let mailbox = Arc::new(Mailbox::new(place, producer, reader));
-        (SubscriptionCore { topic: self.topic.clone(), mailbox }, consumer, self.filter)
+        let (mailbox, source) = Mailbox::new(place, self.capacity, self.overflow, reader);
+        let core = SubscriptionCore { topic: self.topic.clone(), mailbox: Arc::new(mailbox) };
+        (core, source, self.filter)
     }
 }
 
@@ -198,7 +213,8 @@ impl SubscriptionCore {
     fn enter(&self, member: Member, filter: Filter) -> Result<(), BusEnded> {
         let first = self.own_message(SubscriptionChange::Subscribe(self.mailbox.id));
         // A ring has room for two, and this one is new.
-        let _ = self.mailbox.offer(first, 1);
+        let ordinary = Ordinary::new(self.topic.core());
+        let _ = self.mailbox.offer(first, Means::Ordinary(&ordinary));
         // Who it is must be known before the first mark can lead to it.
         self.topic.core().admit(self.mailbox.place, member);
         self.topic.list_mailbox(&self.mailbox, filter).inspect_err(|_| self.ended())
@@ -206,6 +222,13 @@ impl SubscriptionCore {
 
     pub(crate) fn unsubscribe(&self) {
         self.topic.unlist_mailbox(&self.mailbox);
+    }
+
+    /// Wakes the thread that waits in `recv`.
+    pub(crate) fn wake_waiter(&self) {
+        if let Reader::Pull(waiter) = &self.mailbox.reader {
+            waiter.wake();
+        }
     }
 
     /// The consumer has seen the end: its place among the marks is free again.

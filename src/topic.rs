@@ -14,7 +14,8 @@ use crossbeam_utils::CachePadded;
 use crate::bus::Core;
 use crate::filter::{Filter, TypeKey};
 use crate::gate::Gate;
-use crate::mailbox::{Mailbox, Reader};
+use crate::mailbox::{Mailbox, Reader, SubscriptionId};
+use crate::means::{Means, Ordinary};
 use crate::ring::{Lessor, Meta, Shares};
 use crate::routing::{Entry, Route, Routing};
 use crate::stamp::Stamp;
@@ -34,6 +35,19 @@ impl fmt::Display for EntityId {
 /// Names a topic; unique within its bus, and never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TopicId(pub(crate) u64);
+
+/// A publish inside a callback would have had to wait for a subscription that blocks its
+/// publishers; it did not, and that subscription has lost the message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "subscription {subscription} is full, and a callback may not wait: publish from elsewhere, or give it room"
+)]
+pub struct WouldWait {
+    /// How many subscriptions took the message.
+    pub taken: usize,
+    /// One that did not.
+    pub subscription: SubscriptionId,
+}
 
 /// What a message says of the topic that it was first published to.
 #[derive(Debug)]
@@ -116,27 +130,39 @@ impl Topic {
     /// A publish that begins after another on the same topic has returned is delivered after it,
     /// to every subscription, from whatever threads, and through forwards.
     pub fn publish<T: Any + Send + Sync>(&self, payload: T) -> usize {
+        self.try_publish(payload).unwrap_or_else(|would_wait| would_wait.taken)
+    }
+
+    /// As [`publish`](Self::publish), and says so when a subscription lost the message only because
+    /// this is a callback, in which a publish does not wait ([`Overflow::Block`](crate::Overflow)).
+    ///
+    /// # Errors
+    /// [`WouldWait`], with how many took it.
+    pub fn try_publish<T: Any + Send + Sync>(&self, payload: T) -> Result<usize, WouldWait> {
         let key = TypeKey::of::<T>();
+        let ordinary = Ordinary::new(self.core());
         self.shared.routing.load().route(|route| {
             let count = self.begin(route, key);
             if count == 0 {
-                return 0;
+                return Ok(0);
             }
             let meta = self.meta(self.core().clock().now());
             let shares = Shares::on_heap(meta, payload, count);
-            let taken = route.hand_out(key, shares, u32::MAX);
+            let taken = route.hand_out(key, shares, Means::Ordinary(&ordinary));
             route.wake(key, |mailbox| self.core().wake(mailbox));
-            taken
+            match ordinary.would_wait.get() {
+                None => Ok(taken),
+                Some(subscription) => Err(WouldWait { taken, subscription }),
+            }
         })
     }
 
-    /// Publishes for a real-time publisher: `build` makes the shares from its pool, each ring gets
-    /// `tries` tries, and who has to be woken is only marked. Says how many took it, and whether
-    /// something was marked.
+    /// Publishes for a real-time publisher: `build` makes the shares from its pool, and who has to be
+    /// woken is only marked. Says how many took it, and whether something was marked.
     pub(crate) fn publish_marking<T: Any>(
         &self,
         build: impl FnOnce(u64) -> Option<Shares>,
-        tries: u32,
+        means: Means<'_>,
     ) -> (usize, bool) {
         let key = TypeKey::of::<T>();
         // Dropping this guard never frees: see `retired`.
@@ -146,7 +172,7 @@ impl Topic {
                 return (0, false);
             }
             let taken = match build(count) {
-                Some(shares) => route.hand_out(key, shares, tries),
+                Some(shares) => route.hand_out(key, shares, means),
                 None => {
                     self.shared.unbuilt.fetch_add(1, Relaxed);
                     route.lose(key);
@@ -216,7 +242,7 @@ impl Topic {
             control.replace(&self.shared.routing, |routing| {
                 routing.subscriptions.retain(|entry| entry.mailbox.id != mailbox.id);
             });
-            mailbox.producer.close();
+            mailbox.close();
             true
         });
         if !left {
@@ -237,7 +263,9 @@ impl Topic {
             if count > 0 {
                 route.count_forwarded();
                 let meta = self.meta(self.core().clock().now());
-                route.hand_out(key, Shares::on_heap(meta, change, count), u32::MAX);
+                let means = Ordinary::new(self.core());
+                let shares = Shares::on_heap(meta, change, count);
+                route.hand_out(key, shares, Means::Ordinary(&means));
                 route.wake(key, |mailbox| self.core().wake(mailbox));
             }
         });
@@ -268,14 +296,14 @@ impl fmt::Debug for Topic {
 }
 
 impl Core {
-    /// Has an ordinary thread wake a mailbox's reader.
+    /// Has an ordinary thread wake whoever is to answer at a mailbox's gate.
     pub(crate) fn wake(&self, mailbox: &Mailbox) {
         match &mailbox.reader {
-            Reader::Pool => {
+            Reader::Pull(waiter) if mailbox.staged.is_none() => waiter.wake(),
+            Reader::Pool | Reader::Pull(_) => {
                 mailbox.mark.set();
                 self.wake_worker();
             }
-            Reader::Pull(waiter) => waiter.wake(),
         }
     }
 }

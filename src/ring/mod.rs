@@ -276,6 +276,11 @@ impl<T> Producer<T> {
         self.ring.tail.lost.load(Relaxed)
     }
 
+    /// Whether every slot is occupied, as far as can be seen from here.
+    pub fn is_full(&self) -> bool {
+        self.pushed().saturating_sub(self.popped()) >= self.capacity() as u64
+    }
+
     /// How many values fit.
     pub fn capacity(&self) -> usize {
         self.ring.slots.len()
