@@ -131,6 +131,9 @@ impl Bridge {
             }
         }
         let total = &self.total[..samples];
+        if let Some(tap) = self.tap.take_if(|tap| tap.is_unread()) {
+            outside.retire(Retired::Tap(tap));
+        }
         if let Some(tap) = &mut self.tap {
             mix::mix_all(total, self.frame.samples_mut());
             tap.push(self.frame.samples());
@@ -166,7 +169,8 @@ impl Playback {
     }
 }
 
-/// A listener on its way to a file: the media thread's end of a ring of samples.
+/// A listener on its way to a file: the media thread's end of a ring of samples. It is retired when
+/// it is taken off, and when nobody reads it any more.
 pub struct Tap {
     samples: rtrb::Producer<i16>,
     lost: u64,
@@ -182,6 +186,11 @@ impl Tap {
     /// How many samples found no room, because the reader was late.
     pub fn lost(&self) -> u64 {
         self.lost
+    }
+
+    /// Whether its reading end is gone: then the bridge lets it go.
+    fn is_unread(&self) -> bool {
+        self.samples.is_abandoned()
     }
 
     fn push(&mut self, samples: &[i16]) {

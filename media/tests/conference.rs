@@ -357,6 +357,12 @@ fn a_tap_holds_the_exact_sum_of_what_everybody_says() {
     room.order(Order::StopRecording(bridge));
     let Some(Retired::Tap(tap)) = room.wire.retired.pop() else { panic!("the tap comes back") };
     assert_eq!(tap.lost(), 0);
+
+    let (tap, samples) = Tap::new(NARROW, 1);
+    room.order(Order::Record(bridge, Box::new(tap)));
+    drop(samples);
+    room.tick(&mut phones);
+    assert!(matches!(room.wire.retired.pop(), Some(Retired::Tap(_))), "nobody reads it any more");
 }
 
 /// SplitMix64, to be printed by its seed.

@@ -2,6 +2,8 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -63,7 +65,7 @@ pub enum RecordError {
 
 /// A bridge being recorded.
 pub struct Recording {
-    bridge: BridgeId,
+    stop: Arc<AtomicBool>,
     thread: JoinHandle<Result<u64, WavError>>,
 }
 
@@ -83,30 +85,28 @@ impl Recording {
         let writer = WavWriter::create(path, rate)?;
         let samples = media.tap(bridge, RING_SECONDS)?;
         let (path, topic) = (path.to_owned(), topic.clone());
+        let stop = Arc::<AtomicBool>::default();
+        let stopped = stop.clone();
         let thread = thread::Builder::new()
             .name("recorder".into())
-            .spawn({
-                let path = path.clone();
-                move || record(bridge, path, &topic, samples, writer)
-            })
+            .spawn(move || record(bridge, path, &topic, samples, writer, &stopped))
             .map_err(StartError)?;
-        Ok(Recording { bridge, thread })
+        Ok(Recording { stop, thread })
     }
 
-    /// Ends it; returns when the file is complete, with its length in samples.
+    /// Ends it; returns when the file is complete, with its length in samples. Another recording
+    /// that has taken its place goes on.
     ///
     /// # Errors
     /// [`RecordError`] when the recording has failed before; the file then holds what was recorded
     /// until then.
     pub fn finish(self, media: &MediaThread) -> Result<u64, RecordError> {
-        // The bridge may be gone already, and its tap with it.
-        let _ = media.untap(self.bridge);
-        while !self.thread.is_finished() {
-            // The thread ends when it finds that the tap was dropped, which is done here.
-            media.reap();
-            thread::sleep(Duration::from_millis(5));
-        }
-        Ok(self.thread.join().expect("the recorder does not panic")?)
+        self.stop.store(true, Relaxed);
+        self.thread.thread().unpark();
+        let outcome = self.thread.join().expect("the recorder does not panic");
+        // The bridge lets go of a tap that nobody reads: nothing has to be ordered.
+        media.reap();
+        Ok(outcome?)
     }
 }
 
@@ -116,18 +116,20 @@ fn record(
     topic: &Topic,
     mut samples: rtrb::Consumer<i16>,
     mut writer: WavWriter<File>,
+    stop: &AtomicBool,
 ) -> Result<u64, WavError> {
     topic.publish(RecordingStarted { bridge, path: path.clone() });
     let mut outcome = Ok(());
     while outcome.is_ok() {
         // Asked before the ring is emptied, so that nothing is left behind.
-        let last = samples.is_abandoned();
+        let last = samples.is_abandoned() || stop.load(Relaxed);
         outcome = write_all(&mut samples, &mut writer);
         if last {
             break;
         }
-        thread::sleep(PAUSE);
+        thread::park_timeout(PAUSE);
     }
+    drop(samples);
     let outcome = outcome.and_then(|()| writer.finish());
     match &outcome {
         Ok(samples) => {

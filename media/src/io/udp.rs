@@ -202,8 +202,8 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
-    #[test]
-    fn a_datagram_carries_the_time_at_which_the_kernel_got_it() {
+    /// Sends a datagram and reads it 30 ms later; whether its stamp is of when it was sent.
+    fn is_stamped_by_the_kernel() -> bool {
         let bus = stasis_bus::Bus::new(stasis_bus::Settings::default()).unwrap();
         let clock = bus.clock();
         let here = "127.0.0.1:0".parse().unwrap();
@@ -214,18 +214,23 @@ mod tests {
         sender.send_to(b"early", to).unwrap();
         let after = clock.now();
         std::thread::sleep(Duration::from_millis(30));
-        let mut seen = 0;
+        let mut arrivals = Vec::new();
         receiver.receive(&clock, 8, |datagram| {
             assert_eq!(datagram.bytes, b"early");
             assert_eq!(datagram.from, sender.local_addr().unwrap());
-            if cfg!(target_os = "linux") {
-                // Both clocks are read for it, one after the other.
-                let slack = Duration::from_millis(5);
-                assert!(datagram.arrival + slack >= before && datagram.arrival <= after + slack);
-            }
-            seen += 1;
+            arrivals.push(datagram.arrival);
         });
-        assert_eq!(seen, 1);
+        assert_eq!(arrivals.len(), 1);
+        let slack = Duration::from_millis(5);
+        arrivals[0] + slack >= before && arrivals[0] <= after + slack
+    }
+
+    #[test]
+    fn a_datagram_carries_the_time_at_which_the_kernel_got_it() {
+        // Two clocks are read for it, one after the other, and a busy machine may come between
+        // them: not every time.
+        let is_stamped = (0..100).any(|_| is_stamped_by_the_kernel());
+        assert!(is_stamped || !cfg!(target_os = "linux"));
     }
 
     #[test]

@@ -91,6 +91,13 @@ impl<'a> Packet<'a> {
     /// When it is not RTP version 2, is RTCP by RFC 5761 (payload types 64 to 95), contradicts its
     /// own length, or carries more than [`MAX_PAYLOAD`] bytes.
     pub fn parse(datagram: &'a [u8]) -> Result<Self, PacketError> {
+        // First of all: RTCP's packets may be shorter than any of RTP, and count otherwise (RFC 3550
+        // section 6.4).
+        if let [0x80..=0xBF, kind, ..] = *datagram
+            && matches!(kind & 0x7F, 64..=95)
+        {
+            return Err(PacketError::Rtcp(kind));
+        }
         let rtp = RtpReader::new(datagram).map_err(|error| reader_error(error, datagram.len()))?;
         let header = Header {
             payload_type: rtp.payload_type(),
@@ -100,11 +107,10 @@ impl<'a> Packet<'a> {
             ssrc: rtp.ssrc(),
         };
         let payload = rtp.payload();
-        match header.payload_type {
-            64..=95 => Err(PacketError::Rtcp(header.payload_type | u8::from(header.marker) << 7)),
-            _ if payload.len() > MAX_PAYLOAD => Err(PacketError::PayloadTooLong(payload.len())),
-            _ => Ok(Packet { header, payload }),
+        if payload.len() > MAX_PAYLOAD {
+            return Err(PacketError::PayloadTooLong(payload.len()));
         }
+        Ok(Packet { header, payload })
     }
 }
 
@@ -184,6 +190,10 @@ mod tests {
         assert_eq!(Packet::parse(&plain[..11]), Err(PacketError::TooShort(11)));
         assert_eq!(Packet::parse(&with(0, 0x40)), Err(PacketError::Version(1)));
         assert_eq!(Packet::parse(&with(1, 200)), Err(PacketError::Rtcp(200)));
+        // An empty receiver report and a goodbye, the shortest of RTCP.
+        assert_eq!(Packet::parse(&[0x80, 201, 0, 1, 0, 0, 0, 9]), Err(PacketError::Rtcp(201)));
+        assert_eq!(Packet::parse(&[0xA1, 203, 0, 1]), Err(PacketError::Rtcp(203)));
+        assert_eq!(Packet::parse(&[0x40, 203, 0, 1]), Err(PacketError::TooShort(4)));
         assert!(matches!(Packet::parse(&with(0, 0x82)), Err(PacketError::HeaderTruncated { .. })));
         assert!(matches!(Packet::parse(&with(0, 0x90)), Err(PacketError::HeaderTruncated { .. })));
         assert_eq!(Packet::parse(&with(0, 0xA0)).unwrap().payload, &[7, 7]);
