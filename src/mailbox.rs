@@ -10,7 +10,7 @@ use crate::means::Means;
 use crate::overflow::{Full, Overflow};
 use crate::pull::Waiter;
 use crate::ring::{Message, Producer, Refused, evicting_ring, ring};
-use crate::source::Source;
+use crate::source::Rest;
 use crate::staging::Staged;
 use crate::sync::{AtomicU32, AtomicU64, Condvar, Mutex, Relaxed, SeqCst, fence};
 
@@ -56,18 +56,18 @@ pub(crate) struct Mailbox {
     blocked: AtomicU64,
     contended: AtomicU64,
     exhausted: AtomicU64,
-    /// 1 once the final message, which needs no place in the ring, was delivered.
-    finals: AtomicU64,
+    /// Its own first and final message that were delivered: they need no place in the ring.
+    own: AtomicU64,
 }
 
 impl Mailbox {
-    /// A mailbox, and where its reader reads.
+    /// A mailbox, and what its reader reads after its first message.
     pub(crate) fn new(
         Place { id, place, mark }: Place,
         capacity: usize,
         overflow: Overflow,
         reader: Reader,
-    ) -> (Self, Source) {
+    ) -> (Self, Rest) {
         // A pulled subscription counts as busy until it waits; a callback's sleeps until the
         // first message.
         let reader_gate = match reader {
@@ -79,11 +79,11 @@ impl Mailbox {
             Full::Evict => evicting_ring(capacity),
             Full::Drop | Full::Wait | Full::Stage => ring(capacity),
         };
-        let (gate, staged, source) = match pending {
-            None => (reader_gate, None, Source::Ring(consumer)),
+        let (gate, staged, rest) = match pending {
+            None => (reader_gate, None, Rest::Ring(consumer)),
             Some(pending) => {
                 let staged = Staged::new(consumer, pending, reader_gate);
-                (Gate::asleep(), Some(staged), Source::Staged)
+                (Gate::asleep(), Some(staged), Rest::Staged)
             }
         };
         let mailbox = Mailbox {
@@ -100,9 +100,9 @@ impl Mailbox {
             blocked: AtomicU64::new(0),
             contended: AtomicU64::new(0),
             exhausted: AtomicU64::new(0),
-            finals: AtomicU64::new(0),
+            own: AtomicU64::new(0),
         };
-        (mailbox, source)
+        (mailbox, rest)
     }
 
     /// Offers one share of a message by a publisher's means; a refused one comes back, counted.
@@ -186,15 +186,20 @@ impl Mailbox {
         self.room.made();
     }
 
-    /// Counts the final message, which the consumer makes itself.
-    pub(crate) fn count_final(&self) {
-        self.finals.store(1, Relaxed);
+    /// Counts a message of its own that is delivered.
+    pub(crate) fn count_own(&self) {
+        self.own.fetch_add(1, Relaxed);
+    }
+
+    /// The gate that its reader sleeps at.
+    pub(crate) fn reader_gate(&self) -> &Gate {
+        self.staged.as_ref().map_or(&self.gate, |staged| &staged.reader_gate)
     }
 
     pub(crate) fn stats(&self) -> SubscriptionStats {
         let (contended, exhausted) = (self.contended.load(Relaxed), self.exhausted.load(Relaxed));
         let (evicted, blocked) = (self.evicted.load(Relaxed), self.blocked.load(Relaxed));
-        let finals = self.finals.load(Relaxed);
+        let own = self.own.load(Relaxed);
         let (waiting, conflated, overflowed) =
             self.staged.as_ref().map_or((0, 0, 0), Staged::counts);
         let popped = self.producer.popped();
@@ -202,8 +207,8 @@ impl Mailbox {
         let pushed = self.producer.pushed().max(popped);
         let full = self.producer.lost().saturating_sub(contended + exhausted + blocked);
         SubscriptionStats {
-            delivered: popped.saturating_sub(waiting + gone) + finals,
-            enqueued: pushed.saturating_sub(gone) + finals,
+            delivered: popped.saturating_sub(waiting + gone) + own,
+            enqueued: pushed.saturating_sub(gone) + own,
             conflated,
             dropped: Dropped { full: full + overflowed, evicted, blocked, contended, exhausted },
         }

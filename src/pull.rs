@@ -114,8 +114,7 @@ impl PullSubscription {
         }
         if source.try_sleep(mailbox) {
             park();
-            let gate = mailbox.staged.as_ref().map_or(&*mailbox.gate, |staged| &staged.reader_gate);
-            gate.wake_up();
+            mailbox.reader_gate().wake_up();
         }
     }
 

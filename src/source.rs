@@ -1,22 +1,37 @@
-//! Where a reader takes its deliveries: the ring itself, or what waits behind it.
+//! Where a reader takes its deliveries: first its own message, then the ring, or what waits behind.
 
 use crate::mailbox::Mailbox;
 use crate::ring::{Consumer, Message, Pop};
 
-pub(crate) enum Source {
+pub(crate) struct Source {
+    /// The subscription's own `Subscribe`: it needs no place in the ring, so no policy can drop it.
+    first: Option<Message>,
+    rest: Rest,
+}
+
+/// What comes after the first message.
+pub(crate) enum Rest {
     Ring(Consumer<Message>),
     /// In the mailbox, since workers and publishers move messages there, too.
     Staged,
 }
 
 impl Source {
+    pub(crate) fn new(first: Message, rest: Rest) -> Self {
+        Source { first: Some(first), rest }
+    }
+
     /// The next delivery.
     #[inline]
     pub(crate) fn pop(&mut self, mailbox: &Mailbox) -> Pop<Message> {
-        let pop = match (self, &mailbox.staged) {
-            (Source::Ring(consumer), _) => consumer.pop(),
-            (Source::Staged, Some(staged)) => staged.pop(),
-            (Source::Staged, None) => Pop::Closed,
+        if let Some(first) = self.first.take() {
+            mailbox.count_own();
+            return Pop::Value(first);
+        }
+        let pop = match (&mut self.rest, &mailbox.staged) {
+            (Rest::Ring(consumer), _) => consumer.pop(),
+            (Rest::Staged, Some(staged)) => staged.pop(),
+            (Rest::Staged, None) => Pop::Closed,
         };
         mailbox.has_read();
         pop
@@ -24,10 +39,10 @@ impl Source {
 
     /// Lets the reader sleep, unless there is news; see [`Gate::try_sleep`](crate::gate::Gate).
     pub(crate) fn try_sleep(&self, mailbox: &Mailbox) -> bool {
-        match (self, &mailbox.staged) {
-            (Source::Ring(consumer), _) => mailbox.gate.try_sleep(|| consumer.has_news()),
-            (Source::Staged, Some(staged)) => staged.reader_gate.try_sleep(|| staged.is_readable()),
-            (Source::Staged, None) => false,
+        match (&self.rest, &mailbox.staged) {
+            (Rest::Ring(consumer), _) => mailbox.gate.try_sleep(|| consumer.has_news()),
+            (Rest::Staged, Some(staged)) => staged.reader_gate.try_sleep(|| staged.is_readable()),
+            (Rest::Staged, None) => false,
         }
     }
 }

@@ -177,9 +177,8 @@ impl Staged {
     /// The next delivery.
     pub(crate) fn pop(&self) -> Pop<Message> {
         let mut stage = self.stage();
-        if !stage.is_readable() {
-            self.fill(&mut stage);
-        }
+        // First what is in the ring, or one key could be delivered from here and again from there.
+        self.fill(&mut stage);
         match stage.pending.next() {
             Some(Waiting::Message(message)) => Pop::Value(message),
             Some(Waiting::Loss(missed)) => Pop::Lagged(missed),

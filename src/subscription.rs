@@ -8,7 +8,6 @@ use crate::clock::Clock;
 use crate::dispatch::{JoinError, Runner};
 use crate::filter::Filter;
 use crate::mailbox::{Mailbox, Reader, SubscriptionId, SubscriptionStats};
-use crate::means::{Means, Ordinary};
 use crate::overflow::Overflow;
 use crate::pull::{PullSubscription, Waiter};
 use crate::ring::{Message, Shares};
@@ -116,9 +115,15 @@ impl<'a> Subscribe<'a> {
         self,
         handler: impl FnMut(Delivery) + Send + 'static,
     ) -> Result<Subscription, BusEnded> {
+        let topic = self.topic;
         let (core, source, filter) = self.make(Reader::Pool);
         let runner = Arc::new(Runner::new(core, source, Box::new(handler)));
         runner.core().enter(Member::Callback(runner.clone()), filter)?;
+        // Its first message waits, which nobody knocks for.
+        if runner.core().mailbox().reader_gate().knock() {
+            topic.core().queue(runner.clone());
+            topic.core().wake_worker();
+        }
         Ok(Subscription { runner })
     }
 
@@ -135,9 +140,10 @@ impl<'a> Subscribe<'a> {
 
     fn make(self, reader: Reader) -> (SubscriptionCore, Source, Filter) {
         let place = self.topic.core().enroll();
-        let (mailbox, source) = Mailbox::new(place, self.capacity, self.overflow, reader);
+        let (mailbox, rest) = Mailbox::new(place, self.capacity, self.overflow, reader);
         let core = SubscriptionCore { topic: self.topic.clone(), mailbox: Arc::new(mailbox) };
-        (core, source, self.filter)
+        let first = core.own_message(SubscriptionChange::Subscribe(core.mailbox.id));
+        (core, Source::new(first, rest), self.filter)
     }
 }
 
@@ -209,12 +215,8 @@ impl SubscriptionCore {
         self.topic.core().clock()
     }
 
-    /// Puts the first message in, then lists the mailbox on the topic.
+    /// Lists the mailbox on the topic.
     fn enter(&self, member: Member, filter: Filter) -> Result<(), BusEnded> {
-        let first = self.own_message(SubscriptionChange::Subscribe(self.mailbox.id));
-        // A ring has room for two, and this one is new.
-        let ordinary = Ordinary::new(self.topic.core());
-        let _ = self.mailbox.offer(first, Means::Ordinary(&ordinary));
         // Who it is must be known before the first mark can lead to it.
         self.topic.core().admit(self.mailbox.place, member);
         self.topic.list_mailbox(&self.mailbox, filter).inspect_err(|_| self.ended())
@@ -238,7 +240,7 @@ impl SubscriptionCore {
 
     /// The last message of this subscription, made by its consumer at the closed tail.
     pub(crate) fn final_message(&self) -> Message {
-        self.mailbox.count_final();
+        self.mailbox.count_own();
         self.own_message(SubscriptionChange::Unsubscribe(self.mailbox.id))
     }
 

@@ -220,11 +220,6 @@ impl Topic {
             }
             Ok(control.replace(&self.shared.routing, |routing| routing.subscriptions.push(entry)))
         })?;
-        // Its own first message is in the ring already.
-        Gate::fence();
-        if mailbox.gate.knock() {
-            self.core().wake(mailbox);
-        }
         self.announce(&before, SubscriptionChange::Subscribe(mailbox.id));
         Ok(())
     }

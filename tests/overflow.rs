@@ -53,8 +53,8 @@ fn the_oldest_make_room_and_the_gap_is_told_before_the_first_that_is_left() {
     let mut neighbour = with(&topic, 64, Overflow::DropNewest);
     publish(&topic, 0..10);
     let stats = events.stats();
-    assert_eq!((stats.dropped.evicted, stats.dropped.full, stats.pending()), (7, 0, 4));
-    assert_eq!(rest(&mut events), [-7, 6, 7, 8, 9]);
+    assert_eq!((stats.dropped.evicted, stats.dropped.full, stats.pending()), (6, 0, 4));
+    assert_eq!(rest(&mut events), [-6, 6, 7, 8, 9]);
     assert_balanced(&events.stats(), 12);
     assert_eq!(rest(&mut neighbour), (0..10).collect::<Vec<_>>());
 }
@@ -73,7 +73,7 @@ fn a_real_time_publisher_evicts_too_and_what_it_evicts_is_dropped_by_a_worker() 
         .pull()
         .unwrap();
     (0..4).for_each(|_| assert_eq!(topic.publish(value.clone()), 1));
-    assert_eq!(Arc::strong_count(&value), 5, "the subscribe was evicted, four are in the ring");
+    assert_eq!(Arc::strong_count(&value), 5, "four are in the ring");
     let mut publisher = bus.rt_publisher(16).bind();
     (0..8u32).for_each(|number| assert_eq!(publisher.publish(&topic, Stamp::ZERO, number), 1));
     publisher.ring_bell();
@@ -82,7 +82,7 @@ fn a_real_time_publisher_evicts_too_and_what_it_evicts_is_dropped_by_a_worker() 
         thread::sleep(Duration::from_millis(1));
     }
     assert_eq!(Arc::strong_count(&value), 1);
-    assert_eq!(rest(&mut events), [-9, 4, 5, 6, 7]);
+    assert_eq!(rest(&mut events), [-8, 4, 5, 6, 7]);
 }
 
 #[test]
@@ -158,11 +158,11 @@ fn what_spills_is_kept_in_order_up_to_the_limit() {
     publish(&topic, 0..10_000);
     assert_eq!(rest(&mut all), (0..10_000).collect::<Vec<_>>());
     let stats = some.stats();
-    assert_balanced(&stats, 10_001);
+    assert_balanced(&stats, 10_000);
     let numbers = rest(&mut some);
     let told: i64 = numbers.iter().filter(|number| **number < 0).sum();
     assert_eq!(-told as u64, some.stats().dropped.full);
-    assert_eq!(numbers[..7], [0, 1, 2, 3, 4, 5, 6]);
+    assert_eq!(numbers[..8], [0, 1, 2, 3, 4, 5, 6, 7]);
     assert!(some.stats().dropped.full > 9_900);
 }
 
@@ -182,7 +182,7 @@ fn a_publisher_waits_for_a_subscription_that_blocks_and_goes_on_when_it_ends() {
         let mut numbers = Vec::new();
         while numbers.len() < 500 {
             numbers.extend(word(events.recv().unwrap()));
-            assert!(done.load(Ordering::SeqCst) <= numbers.len() as u64 + 6);
+            assert!(done.load(Ordering::SeqCst) <= numbers.len() as u64 + 4);
         }
         assert_eq!(numbers, (0..500).collect::<Vec<_>>());
         thread::sleep(Duration::from_millis(5));
@@ -208,14 +208,15 @@ fn inside_a_callback_a_publish_does_not_wait_but_says_so() {
             }
         })
         .unwrap();
-    publish(&ask, 0..3);
+    publish(&ask, 0..4);
     assert_eq!(outcome.recv().unwrap(), Ok(1));
-    for _ in 1..3 {
+    assert_eq!(outcome.recv().unwrap(), Ok(1));
+    for _ in 2..4 {
         let error = outcome.recv().unwrap().unwrap_err();
         assert_eq!((error.taken, error.subscription), (0, events.id()));
     }
     assert_eq!(events.stats().dropped.blocked, 2);
-    assert_eq!(rest(&mut events), [0, -2]);
+    assert_eq!(rest(&mut events), [0, 1, -2]);
 }
 
 #[test]
@@ -225,10 +226,12 @@ fn a_real_time_publisher_never_waits_whatever_the_policy() {
     let policies = [Overflow::Block, Overflow::Spill { limit: 100 }, by_hundreds()];
     let mut all: Vec<_> = policies.into_iter().map(|policy| with(&topic, 4, policy)).collect();
     let mut publisher = bus.rt_publisher(64).bind();
-    (0..20u32).for_each(|number| drop(publisher.publish(&topic, Stamp::ZERO, number)));
+    for number in 0..20u32 {
+        publisher.publish(&topic, Stamp::ZERO, number);
+    }
     for events in &mut all {
         let offered = events.stats();
-        assert_balanced(&offered, 21);
+        assert_balanced(&offered, 20);
         let told: i64 = rest(events).into_iter().filter(|number| *number < 0).sum();
         assert_eq!(-told as u64, offered.dropped.total());
     }
