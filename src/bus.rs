@@ -99,6 +99,10 @@ impl Bus {
         self.owner.core.clock.now()
     }
 
+    pub(crate) fn core(&self) -> &Core {
+        &self.owner.core
+    }
+
     /// How many callbacks have panicked.
     pub fn panics(&self) -> u64 {
         self.owner.core.panics.load(Relaxed)
@@ -285,6 +289,13 @@ impl Core {
             control.vacant.push(place);
             drop(control); // before the member, whose end may need the lock
         }
+    }
+
+    /// All topics and subscriptions.
+    pub(crate) fn everybody(&self) -> (Vec<Arc<TopicShared>>, Vec<Member>) {
+        let control = self.control();
+        let topics = control.topics.values().filter_map(Weak::upgrade).collect();
+        (topics, control.members.iter().flatten().cloned().collect())
     }
 
     pub(crate) fn member(&self, place: usize) -> Option<Member> {

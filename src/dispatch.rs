@@ -11,10 +11,11 @@ use crate::bus::{Core, Member};
 use crate::gate::Gate;
 use crate::mailbox::SubscriptionId;
 use crate::marks::PAGE;
+use crate::pull::park_until_news;
 use crate::ring::Pop;
 use crate::source::Source;
 use crate::subscription::{Delivery, SubscriptionCore};
-use crate::sync::{Condvar, Mutex};
+use crate::sync::{Arc, Condvar, Mutex};
 
 /// Deliveries to one subscription before others have their turn.
 const BATCH: usize = 64;
@@ -45,7 +46,7 @@ type Handler = Box<dyn FnMut(Delivery) + Send>;
 
 /// A subscription with a callback, as the pool sees it.
 pub(crate) struct Runner {
-    core: SubscriptionCore,
+    core: Arc<SubscriptionCore>,
     /// Locked by the one worker that runs it: never contended.
     inbox: Mutex<Option<Inbox>>,
     outcome: Mutex<Option<Result<(), JoinError>>>,
@@ -58,7 +59,7 @@ struct Inbox {
 }
 
 impl Runner {
-    pub(crate) fn new(core: SubscriptionCore, source: Source, handler: Handler) -> Self {
+    pub(crate) fn new(core: Arc<SubscriptionCore>, source: Source, handler: Handler) -> Self {
         Runner {
             core,
             inbox: Mutex::new(Some(Inbox { source, handler })),
@@ -67,8 +68,19 @@ impl Runner {
         }
     }
 
-    pub(crate) fn core(&self) -> &SubscriptionCore {
+    pub(crate) fn core(&self) -> &Arc<SubscriptionCore> {
         &self.core
+    }
+
+    /// Delivers everything to the end, on a thread of its own.
+    pub(crate) fn run_alone(&self) {
+        while self.outcome.lock().expect("no panic while it is held").is_none() {
+            if !self.run()
+                && let Some(inbox) = &*self.inbox.lock().expect("caught inside")
+            {
+                park_until_news(&inbox.source, self.core.mailbox());
+            }
+        }
     }
 
     pub(crate) fn join(&self) -> Result<(), JoinError> {
@@ -124,7 +136,13 @@ impl Inbox {
     fn deliver_batch(&mut self, core: &SubscriptionCore) -> Step {
         for _ in 0..BATCH {
             match self.source.pop(core.mailbox()) {
-                Pop::Value(message) => (self.handler)(Delivery::Message(message)),
+                Pop::Value(message) => {
+                    let name = message.type_name();
+                    let began = core.clock().now();
+                    (self.handler)(Delivery::Message(message));
+                    core.mailbox().note_callback(core.clock().now().since(began), name);
+                    core.look_for_relief();
+                }
                 Pop::Lagged(missed) => (self.handler)(Delivery::Lagged(missed)),
                 Pop::Empty => {
                     if self.source.try_sleep(core.mailbox()) {
@@ -179,9 +197,15 @@ impl Core {
         (1..queued).for_each(|_| self.wake_worker());
     }
 
-    /// Answers at a member's gate; `true` when its callback was queued.
+    /// Answers at a member's gate, if somebody has knocked; `true` when its callback was queued.
     fn serve(&self, member: Member) -> bool {
         let mailbox = member.core().mailbox();
+        if mailbox.take_alarm() {
+            member.core().tell_congestion(true);
+        }
+        if !mailbox.take_knock() {
+            return false;
+        }
         if let Some(staged) = &mailbox.staged {
             let mut readable = staged.intake();
             while !mailbox.gate.try_sleep(|| staged.ring_has_news()) {

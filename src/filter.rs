@@ -1,6 +1,7 @@
 //! Filters: which message types a subscription accepts. Applied before its ring.
 
 use std::any::{Any, TypeId};
+use std::fmt;
 use std::hash::{Hash, Hasher};
 
 /// A message type as filters compare it.
@@ -38,24 +39,67 @@ impl Hasher for LastWord {
     }
 }
 
-/// What a subscription accepts: everything, until types are named.
-#[derive(Clone, Default)]
-pub(crate) struct Filter {
-    /// Empty: everything.
-    types: Vec<TypeId>,
+/// What a subscription accepts: everything, or only some types. What it does not accept costs it
+/// nothing. Its own first and final [`SubscriptionChange`](crate::SubscriptionChange) it always
+/// gets.
+#[derive(Clone)]
+pub struct Filter {
+    /// `None`: everything.
+    types: Option<Vec<TypeId>>,
     bits: u64,
 }
 
 impl Filter {
+    /// Accepts messages of every type.
+    pub const fn everything() -> Self {
+        Filter { types: None, bits: u64::MAX }
+    }
+
+    /// Accepts nothing, until types are added by [`and`](Self::and).
+    pub const fn nothing() -> Self {
+        Filter { types: Some(Vec::new()), bits: 0 }
+    }
+
+    /// Accepts messages of type `T`, too. Everything stays everything.
+    pub fn and<T: Any>(mut self) -> Self {
+        self.add::<T>();
+        self
+    }
+
+    /// Whether messages of every type are accepted.
+    pub fn is_everything(&self) -> bool {
+        self.types.is_none()
+    }
+
     pub(crate) fn add<T: Any>(&mut self) {
         let key = TypeKey::of::<T>();
-        self.types.push(key.id);
-        self.bits |= key.bit;
+        if let Some(types) = &mut self.types
+            && !types.contains(&key.id)
+        {
+            types.push(key.id);
+            self.bits |= key.bit;
+        }
     }
 
     #[inline]
     pub(crate) fn accepts(&self, key: TypeKey) -> bool {
-        self.types.is_empty() || (self.bits & key.bit != 0 && self.types.contains(&key.id))
+        self.bits & key.bit != 0 && self.types.as_ref().is_none_or(|types| types.contains(&key.id))
+    }
+}
+
+impl fmt::Display for Filter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.types {
+            None => f.write_str("everything"),
+            Some(types) if types.len() == 1 => f.write_str("1 type"),
+            Some(types) => write!(f, "{} types", types.len()),
+        }
+    }
+}
+
+impl fmt::Debug for Filter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Filter({self})")
     }
 }
 
@@ -64,13 +108,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_filter_without_types_accepts_everything_and_one_with_types_only_those() {
-        let mut filter = Filter::default();
-        assert!(filter.accepts(TypeKey::of::<u8>()));
-        filter.add::<u8>();
-        filter.add::<String>();
-        assert!(filter.accepts(TypeKey::of::<u8>()));
-        assert!(filter.accepts(TypeKey::of::<String>()));
+    fn everything_accepts_all_nothing_accepts_none_and_types_add_up() {
+        let key = TypeKey::of::<u8>;
+        assert!(Filter::everything().accepts(key()));
+        assert!(Filter::everything().and::<u16>().accepts(key()));
+        assert!(!Filter::nothing().accepts(key()));
+        let filter = Filter::nothing().and::<u8>().and::<String>().and::<u8>();
+        assert!(filter.accepts(key()) && filter.accepts(TypeKey::of::<String>()));
         assert!(!filter.accepts(TypeKey::of::<u16>()));
+        assert_eq!(filter.to_string(), "2 types");
     }
 }

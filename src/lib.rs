@@ -78,24 +78,30 @@ mod source;
 mod staging;
 mod stamp;
 #[cfg(not(loom))]
+mod statistics;
+#[cfg(not(loom))]
 mod subscription;
 mod sync;
 #[cfg(not(loom))]
 mod topic;
+#[cfg(not(loom))]
+mod topic_pool;
 
 #[cfg(not(loom))]
 pub use self::{
     bus::{Bus, Settings, StartError},
     clock::Clock,
     dispatch::JoinError,
+    filter::Filter,
     forward::{Forward, ForwardCycle},
-    mailbox::{Dropped, SubscriptionId, SubscriptionStats},
+    mailbox::{Congestion, Dropped, Slowest, SubscriptionId, SubscriptionStats},
     overflow::{Conflation, Overflow},
     pull::{PullSubscription, TryRecvError},
     ring::{CELL_PAYLOAD, Message},
     rt::{RtPublisher, RtPublisherSeed, TRIES},
-    subscription::{BusEnded, Delivery, Subscribe, Subscription, SubscriptionChange},
+    subscription::{BusEnded, Delivery, Subscribe, Subscription, SubscriptionChange, ThreadError},
     topic::{EntityId, Topic, TopicId, TopicInfo, WouldWait},
+    topic_pool::{Pooled, TopicPool},
 };
 pub use stamp::Stamp;
 

@@ -1,6 +1,7 @@
 //! The mailbox: what publishers and the consumer of one subscription share.
 
 use std::fmt;
+use std::time::Duration;
 
 use crossbeam_utils::CachePadded;
 
@@ -12,7 +13,10 @@ use crate::pull::Waiter;
 use crate::ring::{Message, Producer, Refused, evicting_ring, ring};
 use crate::source::Rest;
 use crate::staging::Staged;
-use crate::sync::{AtomicU32, AtomicU64, Condvar, Mutex, Relaxed, SeqCst, fence};
+use crate::sync::{
+    AcqRel, Acquire, AtomicBool, AtomicU32, AtomicU64, Condvar, Mutex, Relaxed, Release, SeqCst,
+    fence,
+};
 
 /// Names a subscription; unique within its bus.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -48,6 +52,10 @@ pub(crate) struct Mailbox {
     pub(crate) gate: CachePadded<Gate>,
     pub(crate) mark: Mark,
     pub(crate) reader: Reader,
+    /// Somebody has knocked and set the mark: whoever takes the mark answers.
+    knocked: AtomicBool,
+    water: Water,
+    slowest: Mutex<Slowest>,
     full: Full,
     /// Where messages wait behind the ring, if they do.
     pub(crate) staged: Option<Staged>,
@@ -79,6 +87,7 @@ impl Mailbox {
             Full::Evict => evicting_ring(capacity),
             Full::Drop | Full::Wait | Full::Stage => ring(capacity),
         };
+        let producer_capacity = producer.capacity() as u64;
         let (gate, staged, rest) = match pending {
             None => (reader_gate, None, Rest::Ring(consumer)),
             Some(pending) => {
@@ -93,6 +102,9 @@ impl Mailbox {
             gate: CachePadded::new(gate),
             mark,
             reader,
+            knocked: AtomicBool::new(false),
+            water: Water::new(producer_capacity),
+            slowest: Mutex::default(),
             full,
             staged,
             room: Room::default(),
@@ -119,7 +131,7 @@ impl Mailbox {
             }
             outcome = self.producer.offer(message, means.tries());
         }
-        outcome.map_err(|refused| {
+        outcome.map(|position| self.watch(position)).map_err(|refused| {
             // Closed: it has unsubscribed meanwhile, which is not a loss.
             if matches!(refused, Refused::Contended(_)) {
                 self.contended.fetch_add(1, Relaxed);
@@ -127,6 +139,63 @@ impl Mailbox {
             }
             refused.into_inner()
         })
+    }
+
+    /// Now and then, as the ring fills: does it reach its high-water mark?
+    #[inline]
+    fn watch(&self, position: u64) {
+        if position & self.water.every == 0 {
+            self.measure(position + 1);
+        }
+    }
+
+    #[cold]
+    fn measure(&self, pushed: u64) {
+        let depth = self.depth(pushed);
+        self.water.highest.fetch_max(depth, Relaxed);
+        if depth >= self.water.high && !self.water.is_high.swap(true, Relaxed) {
+            self.water.alarm.store(true, Release); // pairs with `take_alarm`
+            self.mark.set(); // a worker tells it, when it next looks
+        }
+    }
+
+    fn depth(&self, pushed: u64) -> u64 {
+        let waiting = self.staged.as_ref().map_or(0, Staged::waiting);
+        pushed.saturating_sub(self.producer.popped()) + waiting
+    }
+
+    /// Whether the high-water mark was reached and nobody has told it yet.
+    pub(crate) fn take_alarm(&self) -> bool {
+        self.water.alarm.load(Relaxed) && self.water.alarm.swap(false, Acquire)
+    }
+
+    /// The reader has gone on: whether the low-water mark was reached after the high one.
+    #[inline]
+    pub(crate) fn is_relieved(&self) -> bool {
+        self.water.is_high.load(Relaxed)
+            && self.depth(self.producer.pushed()) <= self.water.low
+            && self.water.is_high.swap(false, Relaxed)
+    }
+
+    /// Sets the mark, for a knock that has to be answered. Wait-free.
+    pub(crate) fn set_mark(&self) {
+        self.knocked.store(true, Release); // pairs with `take_knock`
+        self.mark.set();
+    }
+
+    /// Whether somebody has knocked: the caller answers.
+    pub(crate) fn take_knock(&self) -> bool {
+        self.knocked.swap(false, AcqRel)
+    }
+
+    /// Remembers the slowest callback.
+    pub(crate) fn note_callback(&self, took: Duration, message_type: &'static str) {
+        let took_ns = took.as_nanos() as u64;
+        if took_ns > self.water.slowest_ns.load(Relaxed) {
+            self.water.slowest_ns.store(took_ns, Relaxed);
+            let mut slowest = self.slowest.lock().expect("nothing panics while it is held");
+            *slowest = Slowest { took, message_type };
+        }
     }
 
     /// Makes room in the full ring, or waits for it. `false`: not possible.
@@ -211,8 +280,59 @@ impl Mailbox {
             enqueued: pushed.saturating_sub(gone) + own,
             conflated,
             dropped: Dropped { full: full + overflowed, evicted, blocked, contended, exhausted },
+            capacity: self.producer.capacity() as u64,
+            high_water: self.water.highest.load(Relaxed).max(self.depth(pushed)),
+            slowest: *self.slowest.lock().expect("nothing panics while it is held"),
         }
     }
+}
+
+/// How full a mailbox is, was, and may be.
+struct Water {
+    /// A producer measures at positions that have none of these bits: eight times a lap.
+    every: u64,
+    high: u64,
+    low: u64,
+    highest: AtomicU64,
+    /// The high mark was reached, and not yet the low one.
+    is_high: AtomicBool,
+    alarm: AtomicBool,
+    slowest_ns: AtomicU64,
+}
+
+impl Water {
+    fn new(capacity: u64) -> Self {
+        Water {
+            every: (capacity / 8).max(1) - 1,
+            high: (capacity * 3 / 4).max(1),
+            low: capacity / 4,
+            highest: AtomicU64::new(0),
+            is_high: AtomicBool::new(false),
+            alarm: AtomicBool::new(false),
+            slowest_ns: AtomicU64::new(0),
+        }
+    }
+}
+
+/// The slowest call of a callback.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Slowest {
+    /// How long it took.
+    pub took: Duration,
+    /// For which type of message.
+    pub message_type: &'static str,
+}
+
+/// A subscription has reached its high-water mark (three quarters of its ring), or, after that, its
+/// low one (a quarter). Published to its topic, for those who accept it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Congestion {
+    /// Whose.
+    pub subscription: SubscriptionId,
+    /// Whether it is congested from here on; `false`: no longer.
+    pub congested: bool,
+    /// Messages that wait.
+    pub pending: u64,
 }
 
 /// Where publishers wait for room in a ring.
@@ -257,6 +377,12 @@ pub struct SubscriptionStats {
     pub conflated: u64,
     /// Messages lost, by cause.
     pub dropped: Dropped,
+    /// Messages that its ring holds.
+    pub capacity: u64,
+    /// The most that were seen waiting; looked at eight times a lap of the ring.
+    pub high_water: u64,
+    /// The slowest call of its callback.
+    pub slowest: Slowest,
 }
 
 impl SubscriptionStats {
@@ -285,5 +411,23 @@ impl Dropped {
     /// All causes together.
     pub fn total(&self) -> u64 {
         self.full + self.evicted + self.blocked + self.contended + self.exhausted
+    }
+}
+
+impl fmt::Display for Dropped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let causes = [
+            (self.full, "ring full"),
+            (self.evicted, "evicted"),
+            (self.blocked, "would block"),
+            (self.contended, "contended"),
+            (self.exhausted, "pool empty"),
+        ];
+        let mut separator = "";
+        for (count, cause) in causes.into_iter().filter(|(count, _)| *count > 0) {
+            write!(f, "{separator}{count} {cause}")?;
+            separator = ", ";
+        }
+        if separator.is_empty() { f.write_str("nothing") } else { Ok(()) }
     }
 }

@@ -1,39 +1,57 @@
-//! Pulled subscriptions: the subscriber takes its messages itself, waiting or not.
+//! Pulled subscriptions: the subscriber takes its messages itself, waiting, not waiting, or as a
+//! stream.
 
+use std::pin::Pin;
+use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
+use futures_core::Stream;
 
-use crate::mailbox::{Reader, SubscriptionId, SubscriptionStats};
+use crate::filter::Filter;
+use crate::mailbox::{Mailbox, Reader, SubscriptionId, SubscriptionStats};
 use crate::ring::Pop;
 use crate::source::Source;
 use crate::subscription::{Delivery, SubscriptionCore};
 use crate::sync::Arc;
 
-/// The thread that waits in `recv`, for whoever is to wake it.
+/// Who waits for a subscription's next delivery: a thread in `recv`, or a task.
 pub(crate) struct Waiter {
-    thread: ArcSwapOption<Thread>,
+    waker: ArcSwapOption<Waker>,
 }
 
 impl Waiter {
     pub(crate) fn new() -> Self {
-        Waiter { thread: ArcSwapOption::empty() }
+        Waiter { waker: ArcSwapOption::empty() }
     }
 
     /// Wakes it. After a knock on the gate was answered.
     pub(crate) fn wake(&self) {
-        if let Some(thread) = &*self.thread.load() {
-            thread.unpark();
+        if let Some(waker) = &*self.waker.load() {
+            waker.wake_by_ref();
         }
     }
 
-    fn set_current_thread(&self) {
-        let me = thread::current();
-        if self.thread.load().as_ref().is_none_or(|thread| thread.id() != me.id()) {
-            self.thread.store(Some(Arc::new(me)));
+    fn set(&self, waker: &Waker) {
+        if self.waker.load().as_ref().is_none_or(|known| !known.will_wake(waker)) {
+            self.waker.store(Some(Arc::new(waker.clone())));
         }
     }
+}
+
+/// Wakes a parked thread.
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+thread_local! {
+    /// What wakes this thread.
+    static UNPARK: Waker = Waker::from(Arc::new(Unpark(thread::current())));
 }
 
 /// Why [`PullSubscription::try_recv`] has nothing.
@@ -67,7 +85,10 @@ impl PullSubscription {
     pub fn try_recv(&mut self) -> Result<Delivery, TryRecvError> {
         let source = self.source.as_mut().ok_or(TryRecvError::Ended)?;
         match source.pop(self.core.mailbox()) {
-            Pop::Value(message) => Ok(Delivery::Message(message)),
+            Pop::Value(message) => {
+                self.core.look_for_relief();
+                Ok(Delivery::Message(message))
+            }
             Pop::Lagged(missed) => Ok(Delivery::Lagged(missed)),
             Pop::Empty => Err(TryRecvError::Empty),
             Pop::Closed => {
@@ -107,14 +128,8 @@ impl PullSubscription {
 
     /// Sleeps by `park` unless there is news.
     fn wait(&mut self, park: impl FnOnce()) {
-        let Some(source) = &self.source else { return };
-        let mailbox = self.core.mailbox();
-        if let Reader::Pull(waiter) = &mailbox.reader {
-            waiter.set_current_thread();
-        }
-        if source.try_sleep(mailbox) {
-            park();
-            mailbox.reader_gate().wake_up();
+        if let Some(source) = &self.source {
+            UNPARK.with(|waker| wait(source, self.core.mailbox(), waker, park));
         }
     }
 
@@ -128,6 +143,11 @@ impl PullSubscription {
         self.core.unsubscribe();
     }
 
+    /// Accepts something else from now on: what is published after this has returned.
+    pub fn set_filter(&self, filter: Filter) {
+        self.core.set_filter(filter);
+    }
+
     /// Its name within the bus.
     pub fn id(&self) -> SubscriptionId {
         self.core.mailbox().id
@@ -136,6 +156,47 @@ impl PullSubscription {
     /// What it got and lost so far.
     pub fn stats(&self) -> SubscriptionStats {
         self.core.mailbox().stats()
+    }
+}
+
+/// Sleeps by `park`, to be woken by `waker`, unless there is news.
+fn wait(source: &Source, mailbox: &Mailbox, waker: &Waker, park: impl FnOnce()) {
+    if let Reader::Pull(waiter) = &mailbox.reader {
+        waiter.set(waker);
+    }
+    if source.try_sleep(mailbox) {
+        park();
+        mailbox.reader_gate().wake_up();
+    }
+}
+
+/// Parks the calling thread until there may be something to read.
+pub(crate) fn park_until_news(source: &Source, mailbox: &Mailbox) {
+    UNPARK.with(|waker| wait(source, mailbox, waker, thread::park));
+}
+
+impl Stream for PullSubscription {
+    type Item = Delivery;
+
+    /// The next delivery; the end of the stream comes after the final one. Needs no runtime.
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Delivery>> {
+        let this = self.get_mut();
+        // It may have been asleep since the last poll.
+        this.core.mailbox().reader_gate().wake_up();
+        loop {
+            match this.try_recv() {
+                Ok(delivery) => return Poll::Ready(Some(delivery)),
+                Err(TryRecvError::Ended) => return Poll::Ready(None),
+                Err(TryRecvError::Empty) => {}
+            }
+            let Some(source) = &this.source else { return Poll::Ready(None) };
+            if let Reader::Pull(waiter) = &this.core.mailbox().reader {
+                waiter.set(context.waker());
+            }
+            if source.try_sleep(this.core.mailbox()) {
+                return Poll::Pending;
+            }
+        }
     }
 }
 

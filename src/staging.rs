@@ -112,6 +112,8 @@ pub(crate) struct Staged {
     conflated: AtomicU64,
     /// Messages that there was no room for.
     lost: AtomicU64,
+    /// Messages that wait, for those who do not want the lock.
+    waiting: AtomicU64,
 }
 
 struct Stage {
@@ -128,7 +130,13 @@ impl Staged {
             reader_gate: gate,
             conflated: AtomicU64::new(0),
             lost: AtomicU64::new(0),
+            waiting: AtomicU64::new(0),
         }
+    }
+
+    /// How many messages wait behind the ring, about.
+    pub(crate) fn waiting(&self) -> u64 {
+        self.waiting.load(Relaxed)
     }
 
     /// On the subscriber's side only: publishers use [`try_intake`](Self::try_intake).
@@ -151,6 +159,11 @@ impl Staged {
     }
 
     fn fill(&self, stage: &mut Stage) {
+        self.drain_ring(stage);
+        self.waiting.store(stage.pending.len() as u64, Relaxed);
+    }
+
+    fn drain_ring(&self, stage: &mut Stage) {
         loop {
             match stage.consumer.pop() {
                 Pop::Value(message) => match stage.pending.keep(message) {
@@ -179,7 +192,9 @@ impl Staged {
         let mut stage = self.stage();
         // First what is in the ring, or one key could be delivered from here and again from there.
         self.fill(&mut stage);
-        match stage.pending.next() {
+        let next = stage.pending.next();
+        self.waiting.store(stage.pending.len() as u64, Relaxed);
+        match next {
             Some(Waiting::Message(message)) => Pop::Value(message),
             Some(Waiting::Loss(missed)) => Pop::Lagged(missed),
             None if stage.closed => Pop::Closed,

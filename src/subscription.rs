@@ -2,16 +2,18 @@
 
 use std::any::Any;
 use std::fmt;
+use std::thread;
 
 use crate::bus::Member;
 use crate::clock::Clock;
 use crate::dispatch::{JoinError, Runner};
 use crate::filter::Filter;
-use crate::mailbox::{Mailbox, Reader, SubscriptionId, SubscriptionStats};
+use crate::mailbox::{Congestion, Mailbox, Reader, SubscriptionId, SubscriptionStats};
 use crate::overflow::Overflow;
 use crate::pull::{PullSubscription, Waiter};
 use crate::ring::{Message, Shares};
 use crate::source::Source;
+use crate::statistics::SubscriptionStatistics;
 use crate::sync::Arc;
 use crate::topic::Topic;
 
@@ -68,23 +70,29 @@ pub enum SubscriptionChange {
 )]
 pub struct BusEnded;
 
+/// Why a subscription did not get its thread.
+#[derive(Debug, thiserror::Error)]
+pub enum ThreadError {
+    /// The bus is gone.
+    #[error(transparent)]
+    Ended(#[from] BusEnded),
+    /// The operating system has no thread.
+    #[error("cannot start a thread for the subscription: {0}; raise the limit, or use the pool")]
+    Thread(#[from] std::io::Error),
+}
+
 /// How a subscription will be; made by [`Topic::subscribe`], finished by
 /// [`callback`](Self::callback) or [`pull`](Self::pull).
 pub struct Subscribe<'a> {
     topic: &'a Topic,
     capacity: usize,
     overflow: Overflow,
-    filter: Filter,
+    filter: Option<Filter>,
 }
 
 impl<'a> Subscribe<'a> {
     pub(crate) fn new(topic: &'a Topic) -> Self {
-        Subscribe {
-            topic,
-            capacity: 1024,
-            overflow: Overflow::default(),
-            filter: Filter::default(),
-        }
+        Subscribe { topic, capacity: 1024, overflow: Overflow::default(), filter: None }
     }
 
     /// How many messages its ring holds: rounded up to a power of two; 1,024 if not said.
@@ -102,7 +110,13 @@ impl<'a> Subscribe<'a> {
     /// Accepts messages of type `T`. Without any `accept` it accepts everything; with some, only
     /// those types and its own [`SubscriptionChange`]s: all else costs it nothing.
     pub fn accept<T: Any>(mut self) -> Self {
-        self.filter.add::<T>();
+        self.filter.get_or_insert(Filter::nothing()).add::<T>();
+        self
+    }
+
+    /// Accepts what `filter` says.
+    pub fn filter(mut self, filter: Filter) -> Self {
+        self.filter = Some(filter);
         self
     }
 
@@ -127,23 +141,45 @@ impl<'a> Subscribe<'a> {
         Ok(Subscription { runner })
     }
 
+    /// As [`callback`](Self::callback), on a thread of its own with this name: for handlers that
+    /// take long or wait.
+    ///
+    /// # Errors
+    /// [`ThreadError`] when the bus is gone, or there is no thread to be had.
+    pub fn on_thread(
+        self,
+        name: &str,
+        handler: impl FnMut(Delivery) + Send + 'static,
+    ) -> Result<Subscription, ThreadError> {
+        let (core, source, filter) = self.make(Reader::Pull(Waiter::new()));
+        core.enter(Member::Pull(core.clone()), filter)?;
+        let runner = Arc::new(Runner::new(core.clone(), source, Box::new(handler)));
+        let runs = runner.clone();
+        let thread = thread::Builder::new().name(name.into()).spawn(move || runs.run_alone());
+        thread.inspect_err(|_| {
+            core.unsubscribe();
+            core.ended();
+        })?;
+        Ok(Subscription { runner })
+    }
+
     /// Leaves the taking to the caller.
     ///
     /// # Errors
     /// [`BusEnded`] when the bus is gone.
     pub fn pull(self) -> Result<PullSubscription, BusEnded> {
         let (core, source, filter) = self.make(Reader::Pull(Waiter::new()));
-        let core = Arc::new(core);
         core.enter(Member::Pull(core.clone()), filter)?;
         Ok(PullSubscription::new(core, source))
     }
 
-    fn make(self, reader: Reader) -> (SubscriptionCore, Source, Filter) {
+    fn make(self, reader: Reader) -> (Arc<SubscriptionCore>, Source, Filter) {
         let place = self.topic.core().enroll();
         let (mailbox, rest) = Mailbox::new(place, self.capacity, self.overflow, reader);
         let core = SubscriptionCore { topic: self.topic.clone(), mailbox: Arc::new(mailbox) };
         let first = core.own_message(SubscriptionChange::Subscribe(core.mailbox.id));
-        (core, Source::new(first, rest), self.filter)
+        let filter = self.filter.unwrap_or(Filter::everything());
+        (Arc::new(core), Source::new(first, rest), filter)
     }
 }
 
@@ -168,6 +204,11 @@ impl Subscription {
     pub fn join(&self) -> Result<(), JoinError> {
         self.unsubscribe();
         self.runner.join()
+    }
+
+    /// Accepts something else from now on: what is published after this has returned.
+    pub fn set_filter(&self, filter: Filter) {
+        self.runner.core().set_filter(filter);
     }
 
     /// Its name within the bus.
@@ -224,6 +265,35 @@ impl SubscriptionCore {
 
     pub(crate) fn unsubscribe(&self) {
         self.topic.unlist_mailbox(&self.mailbox);
+    }
+
+    pub(crate) fn statistics(&self) -> SubscriptionStatistics {
+        let routing = self.topic.shared().routing.load();
+        let mut entries = routing.subscriptions.iter();
+        let entry = entries.find(|entry| entry.mailbox.id == self.mailbox.id);
+        SubscriptionStatistics {
+            id: self.mailbox.id,
+            topic: self.topic.name().to_string(),
+            filter: entry.map(|entry| entry.filter.clone()),
+            stats: self.mailbox.stats(),
+        }
+    }
+
+    pub(crate) fn set_filter(&self, filter: Filter) {
+        self.topic.set_filter(&self.mailbox, filter);
+    }
+
+    /// After a delivery: tells it when the subscription is no longer congested.
+    #[inline]
+    pub(crate) fn look_for_relief(&self) {
+        if self.mailbox.is_relieved() {
+            self.tell_congestion(false);
+        }
+    }
+
+    pub(crate) fn tell_congestion(&self, congested: bool) {
+        let (subscription, pending) = (self.mailbox.id, self.mailbox.stats().pending());
+        self.topic.publish(Congestion { subscription, congested, pending });
     }
 
     /// Wakes the thread that waits in `recv`.

@@ -19,6 +19,7 @@ use crate::means::{Means, Ordinary};
 use crate::ring::{Lessor, Meta, Shares};
 use crate::routing::{Entry, Route, Routing};
 use crate::stamp::Stamp;
+use crate::statistics::TopicStatistics;
 use crate::subscription::{BusEnded, Subscribe, SubscriptionChange};
 use crate::sync::{Arc, AtomicU64, Relaxed};
 
@@ -94,6 +95,21 @@ impl TopicShared {
 
     pub(crate) fn count_forwarded(&self) {
         self.forwarded.fetch_add(1, Relaxed);
+    }
+
+    fn published(&self) -> u64 {
+        let own = self.info.lent() + self.unheard.load(Relaxed) + self.unbuilt.load(Relaxed);
+        own + self.forwarded.load(Relaxed)
+    }
+
+    pub(crate) fn statistics(&self) -> TopicStatistics {
+        let routing = self.routing.load();
+        TopicStatistics {
+            name: self.info.name().to_string(),
+            published: self.published(),
+            subscriptions: routing.subscriptions.len(),
+            forwards: routing.forwards.len(),
+        }
     }
 }
 
@@ -181,7 +197,7 @@ impl Topic {
             };
             let mut marked = false;
             route.wake(key, |mailbox| {
-                mailbox.mark.set();
+                mailbox.set_mark();
                 marked = true;
             });
             (taken, marked)
@@ -222,6 +238,18 @@ impl Topic {
         })?;
         self.announce(&before, SubscriptionChange::Subscribe(mailbox.id));
         Ok(())
+    }
+
+    /// Changes what a listed mailbox accepts.
+    pub(crate) fn set_filter(&self, mailbox: &Mailbox, filter: Filter) {
+        self.core().change_routings(|control| {
+            control.replace(&self.shared.routing, |routing| {
+                let mut entries = routing.subscriptions.iter_mut();
+                if let Some(entry) = entries.find(|entry| entry.mailbox.id == mailbox.id) {
+                    entry.filter = filter;
+                }
+            });
+        });
     }
 
     /// Takes a mailbox off the routing, closes its ring, wakes its reader for the end and tells
@@ -279,8 +307,7 @@ impl Topic {
     /// How many messages were published to it, subscription changes and what came by forwards
     /// included.
     pub fn published(&self) -> u64 {
-        let TopicShared { info, unheard, unbuilt, forwarded, .. } = &*self.shared;
-        info.lent() + unheard.load(Relaxed) + unbuilt.load(Relaxed) + forwarded.load(Relaxed)
+        self.shared.published()
     }
 }
 
@@ -296,7 +323,7 @@ impl Core {
         match &mailbox.reader {
             Reader::Pull(waiter) if mailbox.staged.is_none() => waiter.wake(),
             Reader::Pool | Reader::Pull(_) => {
-                mailbox.mark.set();
+                mailbox.set_mark();
                 self.wake_worker();
             }
         }

@@ -192,16 +192,17 @@ impl<T> Producer<T> {
     /// # Errors
     /// The value, and why it was not taken.
     pub fn push(&self, value: T) -> Result<(), Refused<T>> {
-        self.offer(value, u32::MAX)
+        self.offer(value, u32::MAX).map(drop)
     }
 
     /// As [`push`](Self::push), but gives up as [`Refused::Contended`] after `tries` lost races:
-    /// wait-free, for a thread with a deadline.
+    /// wait-free, for a thread with a deadline. Gives the position that it got: how many were put
+    /// in before.
     ///
     /// # Errors
     /// The value, and why it was not taken.
     #[inline]
-    pub fn offer(&self, value: T, tries: u32) -> Result<(), Refused<T>> {
+    pub fn offer(&self, value: T, tries: u32) -> Result<u64, Refused<T>> {
         let ring = &*self.ring;
         let mut tail = ring.tail.word.load(Relaxed);
         for _ in 0..tries {
@@ -220,7 +221,7 @@ impl<T> Producer<T> {
                     Ok(_) => {
                         // SAFETY: the position is ours and its slot's stamp said so.
                         unsafe { slot.write(position, Entry { value, lost_before }) };
-                        return Ok(());
+                        return Ok(position);
                     }
                     Err(now) => tail = now,
                 }
