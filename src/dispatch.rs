@@ -23,11 +23,24 @@ const BATCH: usize = 64;
 thread_local! {
     /// The subscription whose callback this thread is in.
     static RUNNING: Cell<Option<SubscriptionId>> = const { Cell::new(None) };
+    /// Whether that, or one further out, is run inline.
+    static INLINE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether the calling thread is inside a callback that publishers wait for: it must not wait for
+/// another one of that kind, which may be waiting for it.
+pub(crate) fn is_inline() -> bool {
+    INLINE.get()
 }
 
 /// Whether the calling thread is inside a callback.
 pub(crate) fn is_in_callback() -> bool {
     RUNNING.get().is_some()
+}
+
+/// Whether the calling thread is inside the callback of this subscription.
+pub(crate) fn is_running(id: SubscriptionId) -> bool {
+    RUNNING.get() == Some(id)
 }
 
 /// Why a `join` did not see the subscription through.
@@ -84,7 +97,7 @@ impl Runner {
     }
 
     pub(crate) fn join(&self) -> Result<(), JoinError> {
-        if RUNNING.get() == Some(self.core.mailbox().id) {
+        if is_running(self.core.mailbox().id) {
             return Err(JoinError::OwnCallback);
         }
         let mut outcome = self.outcome.lock().expect("no panic while it is held");
@@ -97,12 +110,15 @@ impl Runner {
     }
 
     /// Delivers a batch. `true`: there is more, queue it again.
-    fn run(&self) -> bool {
+    pub(crate) fn run(&self) -> bool {
         let mut slot = self.inbox.lock().expect("panics of callbacks are caught inside");
         let Some(inbox) = slot.as_mut() else { return false };
-        RUNNING.set(Some(self.core.mailbox().id));
+        // A callback may publish to where another one is run inline: one inside the other.
+        let outer = RUNNING.replace(Some(self.core.mailbox().id));
+        let outer_inline = INLINE.replace(is_inline() || self.core.mailbox().is_inline());
         let step = catch_unwind(AssertUnwindSafe(|| inbox.deliver_batch(&self.core)));
-        RUNNING.set(None);
+        RUNNING.set(outer);
+        INLINE.set(outer_inline);
         let result = match step {
             Ok(Step::More) => return true,
             Ok(Step::Asleep) => return false,
@@ -141,6 +157,7 @@ impl Inbox {
                     let began = core.clock().now();
                     (self.handler)(Delivery::Message(message));
                     core.mailbox().note_callback(core.clock().now().since(began), name);
+                    core.mailbox().note_handled();
                     core.look_for_relief();
                 }
                 Pop::Lagged(missed) => (self.handler)(Delivery::Lagged(missed)),

@@ -46,6 +46,8 @@
 #[cfg(not(loom))]
 mod bus;
 #[cfg(not(loom))]
+mod cache;
+#[cfg(not(loom))]
 mod clock;
 #[cfg(not(loom))]
 mod dispatch;
@@ -90,6 +92,7 @@ mod topic_pool;
 #[cfg(not(loom))]
 pub use self::{
     bus::{Bus, Settings, StartError},
+    cache::{Cache, CacheUpdate, Cached, Clear, Follower, Snapshot},
     clock::Clock,
     dispatch::JoinError,
     filter::Filter,
@@ -100,7 +103,7 @@ pub use self::{
     ring::{CELL_PAYLOAD, Message},
     rt::{RtPublisher, RtPublisherSeed, TRIES},
     subscription::{BusEnded, Delivery, Subscribe, Subscription, SubscriptionChange, ThreadError},
-    topic::{EntityId, Topic, TopicId, TopicInfo, WouldWait},
+    topic::{EntityId, SyncError, Topic, TopicId, TopicInfo, WouldWait},
     topic_pool::{Pooled, TopicPool},
 };
 pub use stamp::Stamp;

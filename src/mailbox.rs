@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crossbeam_utils::CachePadded;
 
+use crate::dispatch::Runner;
 use crate::gate::Gate;
 use crate::marks::Mark;
 use crate::means::Means;
@@ -14,8 +15,8 @@ use crate::ring::{Message, Producer, Refused, evicting_ring, ring};
 use crate::source::Rest;
 use crate::staging::Staged;
 use crate::sync::{
-    AcqRel, Acquire, AtomicBool, AtomicU32, AtomicU64, Condvar, Mutex, Relaxed, Release, SeqCst,
-    fence,
+    AcqRel, Acquire, AtomicBool, AtomicU32, AtomicU64, Condvar, Mutex, OnceLock, Relaxed, Release,
+    SeqCst, Weak, fence,
 };
 
 /// Names a subscription; unique within its bus.
@@ -34,6 +35,9 @@ pub(crate) enum Reader {
     Pool,
     /// A thread of the subscriber's own, which may be waiting in `recv`.
     Pull(Waiter),
+    /// A callback that an ordinary publisher runs itself before its publish returns (and the pool,
+    /// after a real-time one).
+    Inline(OnceLock<Weak<Runner>>),
 }
 
 /// What the bus gives a new subscription: a name, and a place with its mark.
@@ -60,6 +64,9 @@ pub(crate) struct Mailbox {
     /// Where messages wait behind the ring, if they do.
     pub(crate) staged: Option<Staged>,
     room: Room,
+    /// How much of the ring was handled, and who waits for that.
+    handled: AtomicU64,
+    handling: Room,
     evicted: AtomicU64,
     blocked: AtomicU64,
     contended: AtomicU64,
@@ -79,13 +86,16 @@ impl Mailbox {
         // A pulled subscription counts as busy until it waits; a callback's sleeps until the
         // first message.
         let reader_gate = match reader {
-            Reader::Pool => Gate::asleep(),
+            Reader::Pool | Reader::Inline(_) => Gate::asleep(),
             Reader::Pull(_) => Gate::busy(),
         };
-        let (full, pending) = overflow.into_pending();
+        let (full, pending) = match reader {
+            Reader::Inline(_) => (Full::Run, None),
+            Reader::Pool | Reader::Pull(_) => overflow.into_pending(),
+        };
         let (producer, consumer) = match full {
             Full::Evict => evicting_ring(capacity),
-            Full::Drop | Full::Wait | Full::Stage => ring(capacity),
+            Full::Drop | Full::Wait | Full::Stage | Full::Run => ring(capacity),
         };
         let producer_capacity = producer.capacity() as u64;
         let (gate, staged, rest) = match pending {
@@ -108,6 +118,8 @@ impl Mailbox {
             full,
             staged,
             room: Room::default(),
+            handled: AtomicU64::new(0),
+            handling: Room::default(),
             evicted: AtomicU64::new(0),
             blocked: AtomicU64::new(0),
             contended: AtomicU64::new(0),
@@ -224,6 +236,11 @@ impl Mailbox {
                 self.room.wait(&self.producer);
                 true
             }
+            (Full::Run, Means::Ordinary(_)) => {
+                self.run_inline();
+                means.yield_now();
+                true
+            }
             (Full::Stage, Means::Ordinary(_)) => {
                 if let Some(staged) = &self.staged {
                     staged.try_intake();
@@ -233,6 +250,56 @@ impl Mailbox {
             }
             _ => false,
         }
+    }
+
+    /// Whether ordinary publishers run its callback themselves.
+    #[inline]
+    pub(crate) fn is_inline(&self) -> bool {
+        self.full == Full::Run
+    }
+
+    /// Runs its callback here, if nobody else does.
+    fn run_inline(&self) {
+        let Reader::Inline(runner) = &self.reader else { return };
+        let Some(runner) = runner.get().and_then(Weak::upgrade) else { return };
+        if self.gate.knock() {
+            while runner.run() {}
+        }
+    }
+
+    /// Returns when what is in the ring now has been handled, by this thread or another one.
+    pub(crate) fn pass(&self) {
+        let target = self.producer.pushed();
+        while self.handled() < target && !self.producer.is_closed() {
+            self.run_inline();
+            if crate::dispatch::is_inline() {
+                return; // whoever runs it does the rest
+            }
+            if self.handled() < target {
+                std::thread::yield_now();
+            }
+        }
+    }
+
+    /// How many messages of the ring have been handled to their end.
+    pub(crate) fn handled(&self) -> u64 {
+        self.handled.load(Acquire) // pairs with `note_handled`
+    }
+
+    /// Everything that was taken out of the ring has been handled.
+    #[inline]
+    pub(crate) fn note_handled(&self) {
+        if self.staged.as_ref().is_none_or(|staged| staged.waiting() == 0) {
+            self.handled.store(self.producer.popped(), Release); // pairs with `handled`
+            self.handling.made_if_awaited();
+        }
+    }
+
+    /// Waits until what is in the ring now has been handled; `false` when its reader has ended.
+    pub(crate) fn wait_handled(&self) -> bool {
+        let target = self.producer.pushed();
+        self.handling.wait_until(|| self.handled() >= target || self.producer.is_closed());
+        self.handled() >= target
     }
 
     /// Counts a message that was never built because the publisher's pool was empty.
@@ -253,6 +320,7 @@ impl Mailbox {
     pub(crate) fn close(&self) {
         self.producer.close();
         self.room.made();
+        self.handling.made();
     }
 
     /// Counts a message of its own that is delivered.
@@ -353,6 +421,26 @@ impl Room {
             guard = self.made.wait(guard).expect("nothing panics while it is held");
         }
         self.waiting.fetch_sub(1, Relaxed);
+    }
+
+    /// Waits until `done`; looks by itself every few milliseconds, so that who makes it so needs no
+    /// fence.
+    fn wait_until(&self, done: impl Fn() -> bool) {
+        let mut guard = self.lock.lock().expect("nothing panics while it is held");
+        self.waiting.fetch_add(1, Relaxed);
+        while !done() {
+            let waited = self.made.wait_timeout(guard, Duration::from_millis(2));
+            guard = waited.expect("nothing panics while it is held").0;
+        }
+        self.waiting.fetch_sub(1, Relaxed);
+    }
+
+    /// As [`made`](Self::made), for those who wait in [`wait_until`](Self::wait_until).
+    #[inline]
+    fn made_if_awaited(&self) {
+        if self.waiting.load(Relaxed) > 0 {
+            self.made();
+        }
     }
 
     /// Wakes those who wait, if there are any.

@@ -85,4 +85,6 @@ pub(crate) enum Full {
     Wait,
     /// Moves what is in the ring behind it, if it may.
     Stage,
+    /// Runs the reader itself, if it may.
+    Run,
 }

@@ -141,6 +141,20 @@ impl<'a> Route<'a> {
         self.accepting(key).for_each(Mailbox::lose_to_empty_pool);
     }
 
+    /// As [`wake`](Self::wake), for an ordinary publisher: callbacks that it is to run itself have
+    /// been run when this returns.
+    #[inline]
+    pub(crate) fn wake_or_run(&self, key: TypeKey, mut wake: impl FnMut(&Mailbox)) {
+        Gate::fence();
+        for mailbox in self.accepting(key) {
+            if mailbox.is_inline() {
+                mailbox.pass();
+            } else if mailbox.gate.knock() {
+                wake(mailbox);
+            }
+        }
+    }
+
     /// Calls `wake` for each accepting mailbox whose reader sleeps.
     #[inline]
     pub(crate) fn wake(&self, key: TypeKey, mut wake: impl FnMut(&Mailbox)) {

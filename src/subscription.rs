@@ -14,7 +14,7 @@ use crate::pull::{PullSubscription, Waiter};
 use crate::ring::{Message, Shares};
 use crate::source::Source;
 use crate::statistics::SubscriptionStatistics;
-use crate::sync::Arc;
+use crate::sync::{Arc, OnceLock};
 use crate::topic::Topic;
 
 /// What a subscriber is given.
@@ -129,16 +129,7 @@ impl<'a> Subscribe<'a> {
         self,
         handler: impl FnMut(Delivery) + Send + 'static,
     ) -> Result<Subscription, BusEnded> {
-        let topic = self.topic;
-        let (core, source, filter) = self.make(Reader::Pool);
-        let runner = Arc::new(Runner::new(core, source, Box::new(handler)));
-        runner.core().enter(Member::Callback(runner.clone()), filter)?;
-        // Its first message waits, which nobody knocks for.
-        if runner.core().mailbox().reader_gate().knock() {
-            topic.core().queue(runner.clone());
-            topic.core().wake_worker();
-        }
-        Ok(Subscription { runner })
+        self.run_by(Reader::Pool, Box::new(handler))
     }
 
     /// As [`callback`](Self::callback), on a thread of its own with this name: for handlers that
@@ -160,6 +151,36 @@ impl<'a> Subscribe<'a> {
             core.unsubscribe();
             core.ended();
         })?;
+        Ok(Subscription { runner })
+    }
+
+    /// As [`callback`](Self::callback), but an ordinary publisher runs `handler` itself, before its
+    /// publish returns: for state that must be up to date then. It loses nothing to ordinary
+    /// publishers; after real-time ones the pool runs it.
+    pub(crate) fn inline(
+        self,
+        handler: impl FnMut(Delivery) + Send + 'static,
+    ) -> Result<Subscription, BusEnded> {
+        self.run_by(Reader::Inline(OnceLock::new()), Box::new(handler))
+    }
+
+    fn run_by(
+        self,
+        reader: Reader,
+        handler: Box<dyn FnMut(Delivery) + Send>,
+    ) -> Result<Subscription, BusEnded> {
+        let topic = self.topic;
+        let (core, source, filter) = self.make(reader);
+        let runner = Arc::new(Runner::new(core, source, handler));
+        if let Reader::Inline(place) = &runner.core().mailbox().reader {
+            place.get_or_init(|| Arc::downgrade(&runner));
+        }
+        runner.core().enter(Member::Callback(runner.clone()), filter)?;
+        // Its first message waits, which nobody knocks for.
+        if runner.core().mailbox().reader_gate().knock() {
+            topic.core().queue(runner.clone());
+            topic.core().wake_worker();
+        }
         Ok(Subscription { runner })
     }
 
@@ -190,6 +211,10 @@ pub struct Subscription {
 }
 
 impl Subscription {
+    pub(crate) fn core(&self) -> &SubscriptionCore {
+        self.runner.core()
+    }
+
     /// Ends it: what its ring has accepted is delivered, then the final
     /// [`SubscriptionChange::Unsubscribe`], then nothing. Does not wait.
     pub fn unsubscribe(&self) {

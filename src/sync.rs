@@ -17,7 +17,7 @@ mod core_arm {
     pub(crate) use core::sync::atomic::{
         AtomicBool, AtomicIsize, AtomicU32, AtomicU64, Ordering, fence,
     };
-    pub(crate) use std::sync::{Arc, Condvar, Mutex, MutexGuard, Weak};
+    pub(crate) use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, Weak};
 
     /// The ordering itself; `_site` names it for the models.
     #[inline(always)]

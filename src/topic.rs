@@ -12,6 +12,7 @@ use arc_swap::ArcSwap;
 use crossbeam_utils::CachePadded;
 
 use crate::bus::Core;
+use crate::dispatch::is_running;
 use crate::filter::{Filter, TypeKey};
 use crate::gate::Gate;
 use crate::mailbox::{Mailbox, Reader, SubscriptionId};
@@ -20,7 +21,7 @@ use crate::ring::{Lessor, Meta, Shares};
 use crate::routing::{Entry, Route, Routing};
 use crate::stamp::Stamp;
 use crate::statistics::TopicStatistics;
-use crate::subscription::{BusEnded, Subscribe, SubscriptionChange};
+use crate::subscription::{BusEnded, Subscribe, Subscription, SubscriptionChange};
 use crate::sync::{Arc, AtomicU64, Relaxed};
 
 /// Names the node (the process, the machine) that a message comes from.
@@ -48,6 +49,17 @@ pub struct WouldWait {
     pub taken: usize,
     /// One that did not.
     pub subscription: SubscriptionId,
+}
+
+/// Why a synchronous publish was not seen through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SyncError {
+    /// Called from the callback of the very subscription that it would wait for.
+    #[error("a callback cannot wait for itself: publish without waiting, or from elsewhere")]
+    OwnCallback,
+    /// The subscription has ended before it processed the message.
+    #[error("the subscription has ended")]
+    Ended,
 }
 
 /// What a message says of the topic that it was first published to.
@@ -155,6 +167,19 @@ impl Topic {
     /// # Errors
     /// [`WouldWait`], with how many took it.
     pub fn try_publish<T: Any + Send + Sync>(&self, payload: T) -> Result<usize, WouldWait> {
+        self.publish_as(self.core().origin(), payload)
+    }
+
+    /// As [`publish`](Self::publish), for a message that comes from another node.
+    pub fn publish_from<T: Any + Send + Sync>(&self, origin: EntityId, payload: T) -> usize {
+        self.publish_as(origin, payload).unwrap_or_else(|would_wait| would_wait.taken)
+    }
+
+    fn publish_as<T: Any + Send + Sync>(
+        &self,
+        origin: EntityId,
+        payload: T,
+    ) -> Result<usize, WouldWait> {
         let key = TypeKey::of::<T>();
         let ordinary = Ordinary::new(self.core());
         self.shared.routing.load().route(|route| {
@@ -162,10 +187,10 @@ impl Topic {
             if count == 0 {
                 return Ok(0);
             }
-            let meta = self.meta(self.core().clock().now());
+            let meta = Meta { origin, ..self.meta(self.core().clock().now()) };
             let shares = Shares::on_heap(meta, payload, count);
             let taken = route.hand_out(key, shares, Means::Ordinary(&ordinary));
-            route.wake(key, |mailbox| self.core().wake(mailbox));
+            route.wake_or_run(key, |mailbox| self.core().wake(mailbox));
             match ordinary.would_wait.get() {
                 None => Ok(taken),
                 Some(subscription) => Err(WouldWait { taken, subscription }),
@@ -202,6 +227,25 @@ impl Topic {
             });
             (taken, marked)
         })
+    }
+
+    /// Publishes `payload` and returns when `subscription` has processed it (and everything before
+    /// it); others may still be at it.
+    ///
+    /// # Errors
+    /// [`SyncError::OwnCallback`] from that subscription's own callback, which could only wait for
+    /// ever: nothing is published then. [`SyncError::Ended`] when the subscription has ended before.
+    pub fn publish_sync<T: Any + Send + Sync>(
+        &self,
+        payload: T,
+        subscription: &Subscription,
+    ) -> Result<usize, SyncError> {
+        let mailbox = subscription.core().mailbox();
+        if is_running(mailbox.id) {
+            return Err(SyncError::OwnCallback);
+        }
+        let taken = self.publish(payload);
+        if mailbox.wait_handled() { Ok(taken) } else { Err(SyncError::Ended) }
     }
 
     /// Counts a message that is published here; says how many shares it needs.
@@ -289,7 +333,7 @@ impl Topic {
                 let means = Ordinary::new(self.core());
                 let shares = Shares::on_heap(meta, change, count);
                 route.hand_out(key, shares, Means::Ordinary(&means));
-                route.wake(key, |mailbox| self.core().wake(mailbox));
+                route.wake_or_run(key, |mailbox| self.core().wake(mailbox));
             }
         });
     }
@@ -322,7 +366,7 @@ impl Core {
     pub(crate) fn wake(&self, mailbox: &Mailbox) {
         match &mailbox.reader {
             Reader::Pull(waiter) if mailbox.staged.is_none() => waiter.wake(),
-            Reader::Pool | Reader::Pull(_) => {
+            Reader::Pool | Reader::Pull(_) | Reader::Inline(_) => {
                 mailbox.set_mark();
                 self.wake_worker();
             }
