@@ -67,6 +67,10 @@ mod pull;
 mod retired;
 pub mod ring;
 #[cfg(not(loom))]
+mod route_table;
+#[cfg(not(loom))]
+mod router;
+#[cfg(not(loom))]
 mod routing;
 #[cfg(not(loom))]
 mod rt;
@@ -93,6 +97,8 @@ pub use self::{
     overflow::{Conflation, Overflow},
     pull::{PullSubscription, TryRecvError},
     ring::{CELL_PAYLOAD, Message},
+    route_table::{RouteError, Routes},
+    router::{Router, RouterHandle},
     rt::{RtPublisher, RtPublisherSeed, TRIES},
     subscription::{BusEnded, Delivery, Subscribe, Subscription, SubscriptionChange},
     topic::{EntityId, Topic, TopicId, TopicInfo, WouldWait},
