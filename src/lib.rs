@@ -69,6 +69,10 @@ mod pull;
 mod retired;
 pub mod ring;
 #[cfg(not(loom))]
+mod route_table;
+#[cfg(not(loom))]
+mod router;
+#[cfg(not(loom))]
 mod routing;
 #[cfg(not(loom))]
 mod rt;
@@ -101,6 +105,8 @@ pub use self::{
     overflow::{Conflation, Overflow},
     pull::{PullSubscription, TryRecvError},
     ring::{CELL_PAYLOAD, Message},
+    route_table::{RouteError, Routes},
+    router::{Router, RouterHandle},
     rt::{RtPublisher, RtPublisherSeed, TRIES},
     subscription::{BusEnded, Delivery, Subscribe, Subscription, SubscriptionChange, ThreadError},
     topic::{EntityId, SyncError, Topic, TopicId, TopicInfo, WouldWait},
