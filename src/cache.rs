@@ -263,7 +263,7 @@ impl<S: Snapshot> Cache<S> {
             });
             // The loads above come before this one.
             fence(Acquire);
-            if sweeps % 2 == 0 && self.store.sweeps.load(Relaxed) == sweeps {
+            if sweeps.is_multiple_of(2) && self.store.sweeps.load(Relaxed) == sweeps {
                 return Ok(Follower { snapshot, known, stored, events });
             }
             std::thread::yield_now();
