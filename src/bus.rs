@@ -291,6 +291,11 @@ impl Core {
         }
     }
 
+    /// The topic of this name, if there is one.
+    pub(crate) fn find_topic(&self, name: &str) -> Option<Topic> {
+        self.control().topics.get(name).and_then(Weak::upgrade).map(Topic::new)
+    }
+
     /// All topics and subscriptions.
     pub(crate) fn everybody(&self) -> (Vec<Arc<TopicShared>>, Vec<Member>) {
         let control = self.control();

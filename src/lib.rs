@@ -105,10 +105,14 @@ pub use self::{
     overflow::{Conflation, Overflow},
     pull::{PullSubscription, TryRecvError},
     ring::{CELL_PAYLOAD, Message},
-    route_table::{RouteError, Routes},
+    route_table::{RouterEnded, Routes},
     router::{Router, RouterHandle},
     rt::{RtPublisher, RtPublisherSeed, TRIES},
-    subscription::{BusEnded, Delivery, Subscribe, Subscription, SubscriptionChange, ThreadError},
+    statistics::{Statistics, SubscriptionStatistics, TopicStatistics},
+    subscription::{
+        BusEnded, CONGESTION_TOPIC, Delivery, Subscribe, Subscription, SubscriptionChange,
+        ThreadError,
+    },
     topic::{EntityId, SyncError, Topic, TopicId, TopicInfo, WouldWait},
     topic_pool::{Pooled, TopicPool},
 };

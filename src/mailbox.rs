@@ -18,6 +18,7 @@ use crate::sync::{
     AcqRel, Acquire, AtomicBool, AtomicU32, AtomicU64, Condvar, Mutex, OnceLock, Relaxed, Release,
     SeqCst, Weak, fence,
 };
+use crate::topic::TopicId;
 
 /// Names a subscription; unique within its bus.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -392,11 +393,14 @@ pub struct Slowest {
 }
 
 /// A subscription has reached its high-water mark (three quarters of its ring), or, after that, its
-/// low one (a quarter). Published to its topic, for those who accept it.
+/// low one (a quarter). Published to the bus's topic [`CONGESTION_TOPIC`](crate::CONGESTION_TOPIC),
+/// if somebody has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Congestion {
     /// Whose.
     pub subscription: SubscriptionId,
+    /// On which topic it is.
+    pub topic: TopicId,
     /// Whether it is congested from here on; `false`: no longer.
     pub congested: bool,
     /// Messages that wait.

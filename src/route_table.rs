@@ -5,14 +5,15 @@
 //! handler is not called any more.
 
 use std::any::{Any, TypeId, type_name};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::fmt;
 
 use arc_swap::ArcSwap;
 
+use crate::filter::Filter;
 use crate::ring::Message;
-use crate::subscription::{Delivery, Subscribe};
-use crate::sync::{Arc, Mutex, Weak};
+use crate::subscription::{Delivery, SubscriptionCore};
+use crate::sync::{Arc, Mutex, OnceLock, Weak};
 
 /// A router's routes, to be changed from anywhere: from other threads, and from inside its own
 /// handlers. Cheap to clone, and keeps nothing alive.
@@ -23,73 +24,100 @@ use crate::sync::{Arc, Mutex, Weak};
 /// caller.
 #[derive(Clone)]
 pub struct Routes {
-    table: Weak<ArcSwap<Table>>,
+    table: Weak<SharedTable>,
+}
+
+/// The table in force, and the subscription whose filter follows it.
+#[derive(Default)]
+pub(crate) struct SharedTable {
+    table: ArcSwap<Table>,
+    subscription: OnceLock<Weak<SubscriptionCore>>,
+}
+
+impl SharedTable {
+    pub(crate) fn load(&self) -> arc_swap::Guard<Arc<Table>> {
+        self.table.load()
+    }
+
+    /// Replaces the table by a changed copy, and has the filter follow. `change` may run several
+    /// times, when others change it, too.
+    pub(crate) fn change<R>(&self, change: impl Fn(&mut Table) -> R) -> R {
+        let mut result = None;
+        let _before = self.table.rcu(|table| {
+            let mut changed = Table::clone(table);
+            result = Some(change(&mut changed));
+            changed
+        });
+        self.filter_follows();
+        result.expect("it was changed once at least")
+    }
+
+    /// From here on `subscription` accepts what has a route.
+    pub(crate) fn attach(&self, subscription: &Arc<SubscriptionCore>) {
+        self.subscription.get_or_init(|| Arc::downgrade(subscription));
+        self.filter_follows();
+    }
+
+    fn filter_follows(&self) {
+        let Some(subscription) = self.subscription.get().and_then(Weak::upgrade) else { return };
+        loop {
+            let table = self.table.load_full();
+            subscription.set_filter(table.filter());
+            // Another change may have been faster with its table and slower with its filter.
+            if Arc::ptr_eq(&table, &self.table.load()) {
+                return;
+            }
+        }
+    }
 }
 
 impl Routes {
-    pub(crate) fn of(table: &Arc<ArcSwap<Table>>) -> Self {
+    pub(crate) fn of(table: &Arc<SharedTable>) -> Self {
         Routes { table: Arc::downgrade(table) }
     }
 
     /// Has `handler` called for each message of type `T`, in the place of an earlier one for `T`.
     ///
     /// # Errors
-    /// [`RouteError::NotAccepted`] when the router runs and its subscription does not accept `T`:
-    /// it is not [dynamic](crate::Router::dynamic), had no default route when it subscribed, and none for
-    /// `T`. [`RouteError::Ended`] when it has ended.
+    /// [`RouterEnded`], and the handler is dropped.
     pub fn add_route<T: Any>(
         &self,
         handler: impl FnMut(&Message, &T) + Send + 'static,
-    ) -> Result<(), RouteError> {
+    ) -> Result<(), RouterEnded> {
         let route = Route::new(handler);
-        let table = self.table.upgrade().ok_or(RouteError::Ended)?;
-        change(&table, |table| match &table.accepted {
-            Some(types) if !types.contains(&TypeId::of::<T>()) => {
-                Err(RouteError::NotAccepted(type_name::<T>()))
-            }
-            _ => {
-                table.insert::<T>(&route);
-                Ok(())
-            }
-        })
+        let table = self.table.upgrade().ok_or(RouterEnded)?;
+        table.change(|table| table.insert::<T>(&route));
+        Ok(())
     }
 
     /// Removes the route of `T`, whose messages then take the default route; says whether there was
-    /// one. A router that is neither dynamic nor has a default route goes on accepting `T`, so that
-    /// it can be routed again.
+    /// one.
     pub fn remove_route<T: Any>(&self) -> bool {
         self.table.upgrade().is_some_and(|table| {
-            change(&table, |table| table.routes.remove(&TypeId::of::<T>())).is_some()
+            table.change(|table| table.routes.remove(&TypeId::of::<T>())).is_some()
         })
     }
 
-    /// Has `handler` called for what has no route, in the place of an earlier default.
+    /// Has `handler` called for what has no route, in the place of an earlier default. The router's
+    /// subscription then accepts **everything**.
     ///
     /// # Errors
-    /// [`RouteError::NotAccepted`] when the router runs and its subscription does not accept
-    /// everything: it is not [dynamic](crate::Router::dynamic), and had no default route when it
-    /// subscribed. [`RouteError::Ended`] when it has ended.
+    /// [`RouterEnded`], and the handler is dropped.
     pub fn set_default(
         &self,
         handler: impl FnMut(&Delivery) + Send + 'static,
-    ) -> Result<(), RouteError> {
+    ) -> Result<(), RouterEnded> {
         let handler: Arc<DefaultHandler> = Arc::new(Mutex::new(handler));
-        let table = self.table.upgrade().ok_or(RouteError::Ended)?;
-        change(&table, |table| match &table.accepted {
-            Some(_) => Err(RouteError::NotAccepted("every type")),
-            None => {
-                table.default = Some(handler.clone());
-                Ok(())
-            }
-        })
+        let table = self.table.upgrade().ok_or(RouterEnded)?;
+        table.change(|table| table.default = Some(handler.clone()));
+        Ok(())
     }
 
-    /// Removes the default route; says whether there was one. What the subscription accepts stays
-    /// as it is.
+    /// Removes the default route; says whether there was one.
     pub fn clear_default(&self) -> bool {
         self.table
             .upgrade()
-            .is_some_and(|table| change(&table, |table| table.default.take()).is_some())
+            .is_some_and(|table| table.change(|table| table.default.take()).is_some())
     }
 }
 
@@ -102,19 +130,10 @@ impl fmt::Debug for Routes {
     }
 }
 
-/// The error of a route that could never be taken.
+/// The error of a route for a router that has ended: subscribe a new one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum RouteError {
-    /// The running router's subscription does not accept this type. Route it before subscribing,
-    /// or make the router [dynamic](crate::Router::dynamic).
-    #[error(
-        "the router's subscription does not accept {0}: route it before subscribing, or make the router dynamic"
-    )]
-    NotAccepted(&'static str),
-    /// The router has ended. Subscribe a new one.
-    #[error("the router has ended: subscribe a new one")]
-    Ended,
-}
+#[error("the router has ended: subscribe a new one")]
+pub struct RouterEnded;
 
 /// A handler's lock is there for the compiler: only the subscription's callback calls it, and never
 /// twice at a time.
@@ -125,8 +144,6 @@ type DefaultHandler = Mutex<dyn FnMut(&Delivery) + Send>;
 pub(crate) struct Table {
     routes: HashMap<TypeId, Arc<Route>>,
     pub(crate) default: Option<Arc<DefaultHandler>>,
-    /// What the running subscription accepts; `None`: everything, or not running yet.
-    accepted: Option<Arc<HashSet<TypeId>>>,
 }
 
 /// A handler with the name and the filter of its type.
@@ -137,16 +154,9 @@ pub(crate) struct Route<F: ?Sized = dyn FnMut(&Message) + Send> {
 }
 
 /// Adds a type to a filter.
-pub(crate) type Accept = for<'a> fn(Subscribe<'a>) -> Subscribe<'a>;
-
-fn accept<T: Any>(subscribe: Subscribe<'_>) -> Subscribe<'_> {
-    subscribe.accept::<T>()
-}
+type Accept = fn(Filter) -> Filter;
 
 const NEVER_POISONED: &str = "a panic in a handler ends the router";
-
-/// Nobody publishes this. A filter of it alone accepts nothing; one without types, everything.
-enum Nothing {}
 
 impl Route {
     pub(crate) fn new<T: Any>(mut handler: impl FnMut(&Message, &T) + Send + 'static) -> Arc<Self> {
@@ -155,7 +165,7 @@ impl Route {
                 handler(message, payload);
             }
         });
-        Arc::new(Route { type_name: type_name::<T>(), accept: accept::<T>, handler })
+        Arc::new(Route { type_name: type_name::<T>(), accept: Filter::and::<T>, handler })
     }
 
     pub(crate) fn call(&self, message: &Message) {
@@ -168,14 +178,15 @@ impl Table {
         self.routes.insert(TypeId::of::<T>(), route.clone());
     }
 
-    /// The routes become the filter. Gives what to accept; nothing for everything.
-    pub(crate) fn close(&mut self, dynamic: bool) -> Vec<Accept> {
-        if dynamic || self.default.is_some() {
-            return Vec::new();
+    /// What a subscription with these routes accepts.
+    pub(crate) fn filter(&self) -> Filter {
+        match self.default {
+            Some(_) => Filter::everything(),
+            None => {
+                let routes = self.routes.values();
+                routes.fold(Filter::nothing(), |filter, route| (route.accept)(filter))
+            }
         }
-        self.accepted = Some(Arc::new(self.routes.keys().copied().collect()));
-        let routes = self.routes.values().map(|route| route.accept);
-        routes.chain([accept::<Nothing> as Accept]).collect()
     }
 
     /// Where a message of this type goes, unless to the default.
@@ -197,18 +208,6 @@ impl fmt::Debug for Table {
         f.debug_struct("Table")
             .field("routes", &types)
             .field("default", &self.default.is_some())
-            .field("accepts_everything", &self.accepted.is_none())
             .finish()
     }
-}
-
-/// Replaces the table by a changed copy. `change` may run several times, when others change it, too.
-pub(crate) fn change<R>(shared: &ArcSwap<Table>, change: impl Fn(&mut Table) -> R) -> R {
-    let mut result = None;
-    let _before = shared.rcu(|table| {
-        let mut changed = Table::clone(table);
-        result = Some(change(&mut changed));
-        changed
-    });
-    result.expect("it was changed once at least")
 }

@@ -7,12 +7,10 @@
 use std::any::Any;
 use std::fmt;
 
-use arc_swap::ArcSwap;
-
 use crate::dispatch::JoinError;
 use crate::mailbox::{SubscriptionId, SubscriptionStats};
 use crate::ring::Message;
-use crate::route_table::{self, Route, RouteError, Routes, Table};
+use crate::route_table::{Route, RouterEnded, Routes, SharedTable};
 use crate::subscription::{BusEnded, Delivery, Subscribe, Subscription, SubscriptionChange};
 use crate::sync::{Arc, Mutex};
 use crate::topic::Topic;
@@ -20,8 +18,7 @@ use crate::topic::Topic;
 /// A router in the making: routes, then [`subscribe`](Self::subscribe).
 ///
 /// Its routes become its subscription's type filter by themselves: a type without a route costs
-/// nothing, unless there is a [default route](Self::default_route) or the router is
-/// [dynamic](Self::dynamic). Handlers are called by the bus's pool as every callback is: in order,
+/// nothing, unless there is a [default route](Self::default_route). Handlers are called by the bus's pool as every callback is: in order,
 /// never two of one router at a time, and a panic in one ends this router's subscription and
 /// nothing else.
 ///
@@ -50,8 +47,7 @@ use crate::topic::Topic;
 /// ```
 #[must_use = "a router does nothing until it subscribes"]
 pub struct Router {
-    table: Arc<ArcSwap<Table>>,
-    dynamic: bool,
+    table: Arc<SharedTable>,
     on_change: Box<dyn FnMut(SubscriptionChange) + Send>,
     on_lagged: Option<Box<dyn FnMut(u64) + Send>>,
 }
@@ -59,12 +55,7 @@ pub struct Router {
 impl Router {
     /// A router without routes: it would get its own [`SubscriptionChange`]s only.
     pub fn new() -> Self {
-        Router {
-            table: Arc::default(),
-            dynamic: false,
-            on_change: Box::new(|_| ()),
-            on_lagged: None,
-        }
+        Router { table: Arc::default(), on_change: Box::new(|_| ()), on_lagged: None }
     }
 
     /// Has `handler` called for each message of type `T`, in the place of an earlier one for `T`.
@@ -73,7 +64,7 @@ impl Router {
     /// [`on_change`](Self::on_change).
     pub fn route<T: Any>(self, handler: impl FnMut(&Message, &T) + Send + 'static) -> Self {
         let route = Route::new(handler);
-        route_table::change(&self.table, |table| table.insert::<T>(&route));
+        self.table.change(|table| table.insert::<T>(&route));
         self
     }
 
@@ -84,7 +75,7 @@ impl Router {
     /// and queued for it, whatever its type.
     pub fn default_route(self, handler: impl FnMut(&Delivery) + Send + 'static) -> Self {
         let handler = Arc::new(Mutex::new(handler));
-        route_table::change(&self.table, |table| table.default = Some(handler.clone()));
+        self.table.change(|table| table.default = Some(handler.clone()));
         self
     }
 
@@ -101,15 +92,6 @@ impl Router {
         self
     }
 
-    /// Lets routes of any type be added while it runs.
-    ///
-    /// A running subscription's filter does not change, so a dynamic router accepts **everything**
-    /// and drops what has no route when it is delivered: give it the ring for that.
-    pub fn dynamic(mut self) -> Self {
-        self.dynamic = true;
-        self
-    }
-
     /// The routes, for handlers that change them: a route that removes itself, say.
     pub fn routes(&self) -> Routes {
         Routes::of(&self.table)
@@ -123,20 +105,19 @@ impl Router {
         self.subscribe_with(topic.subscribe())
     }
 
-    /// Subscribes with a capacity and a policy of your choice. Leave
-    /// [`accept`](Subscribe::accept) to the router: a type accepted there and not routed is queued
-    /// for nothing, and the only one that a default route or a dynamic router would be given.
+    /// Subscribes with a capacity and a policy of your choice. What it accepts is the router's to say.
     ///
     /// # Errors
     /// [`BusEnded`] when the bus is gone.
     pub fn subscribe_with(self, subscribe: Subscribe<'_>) -> Result<RouterHandle, BusEnded> {
         let routes = self.routes();
-        let Router { table, dynamic, on_change, on_lagged } = self;
-        // Closed and read in one step: another thread may hold the routes already.
-        let accept = route_table::change(&table, |table| table.close(dynamic));
-        let subscribe = accept.iter().fold(subscribe, |subscribe, accept| accept(subscribe));
+        let Router { table, on_change, on_lagged } = self;
+        let subscribe = subscribe.filter(table.load().filter());
+        let shared = table.clone();
         let mut dispatch = Dispatch { table, own: None, on_change, on_lagged };
         let subscription = subscribe.callback(move |delivery| dispatch.deliver(&delivery))?;
+        // Routes that were changed meanwhile count from here on.
+        shared.attach(subscription.core());
         Ok(RouterHandle { subscription, routes })
     }
 }
@@ -149,10 +130,7 @@ impl Default for Router {
 
 impl fmt::Debug for Router {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Router")
-            .field("table", &**self.table.load())
-            .field("dynamic", &self.dynamic)
-            .finish_non_exhaustive()
+        f.debug_struct("Router").field("table", &**self.table.load()).finish_non_exhaustive()
     }
 }
 
@@ -167,11 +145,11 @@ impl RouterHandle {
     /// [`Routes::add_route`].
     ///
     /// # Errors
-    /// [`RouteError`], and the handler is dropped.
+    /// [`RouterEnded`], and the handler is dropped.
     pub fn add_route<T: Any>(
         &self,
         handler: impl FnMut(&Message, &T) + Send + 'static,
-    ) -> Result<(), RouteError> {
+    ) -> Result<(), RouterEnded> {
         self.routes.add_route(handler)
     }
 
@@ -183,11 +161,11 @@ impl RouterHandle {
     /// [`Routes::set_default`].
     ///
     /// # Errors
-    /// [`RouteError`], and the handler is dropped.
+    /// [`RouterEnded`], and the handler is dropped.
     pub fn set_default(
         &self,
         handler: impl FnMut(&Delivery) + Send + 'static,
-    ) -> Result<(), RouteError> {
+    ) -> Result<(), RouterEnded> {
         self.routes.set_default(handler)
     }
 
@@ -228,7 +206,7 @@ impl RouterHandle {
 
 /// The subscription's callback.
 struct Dispatch {
-    table: Arc<ArcSwap<Table>>,
+    table: Arc<SharedTable>,
     /// The subscription's own name, which its first message tells.
     own: Option<SubscriptionId>,
     on_change: Box<dyn FnMut(SubscriptionChange) + Send>,

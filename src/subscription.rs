@@ -63,6 +63,9 @@ pub enum SubscriptionChange {
     Unsubscribe(SubscriptionId),
 }
 
+/// The name of the topic that [`Congestion`] is published to.
+pub const CONGESTION_TOPIC: &str = "congestion";
+
 /// The error of subscribing to a topic whose bus has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
@@ -211,7 +214,7 @@ pub struct Subscription {
 }
 
 impl Subscription {
-    pub(crate) fn core(&self) -> &SubscriptionCore {
+    pub(crate) fn core(&self) -> &Arc<SubscriptionCore> {
         self.runner.core()
     }
 
@@ -317,8 +320,12 @@ impl SubscriptionCore {
     }
 
     pub(crate) fn tell_congestion(&self, congested: bool) {
-        let (subscription, pending) = (self.mailbox.id, self.mailbox.stats().pending());
-        self.topic.publish(Congestion { subscription, congested, pending });
+        // Nobody watches if there is no such topic.
+        if let Some(watched) = self.topic.core().find_topic(CONGESTION_TOPIC) {
+            let (subscription, topic) = (self.mailbox.id, self.topic.id());
+            let pending = self.mailbox.stats().pending();
+            watched.publish(Congestion { subscription, topic, congested, pending });
+        }
     }
 
     /// Wakes the thread that waits in `recv`.

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use futures_core::Stream;
 use stasis_bus::{
-    Bus, Congestion, Delivery, Filter, JoinError, Settings, Stamp, SubscriptionChange, TopicPool,
+    Bus, CONGESTION_TOPIC, Congestion, Delivery, Filter, JoinError, Settings, Stamp,
+    SubscriptionChange, TopicPool,
 };
 
 fn bus() -> Bus {
@@ -117,7 +118,8 @@ fn a_filter_can_be_changed_while_messages_come() {
 fn congestion_is_told_when_it_begins_and_when_it_is_over() {
     let bus = bus();
     let topic = bus.topic("t");
-    let mut watcher = topic.subscribe().accept::<Congestion>().pull().unwrap();
+    let watched = bus.topic(CONGESTION_TOPIC);
+    let mut watcher = watched.subscribe().accept::<Congestion>().pull().unwrap();
     let mut slow = topic.subscribe().accept::<u32>().capacity(64).pull().unwrap();
     assert!(watcher.recv().is_some());
     (0..64u32).for_each(|number| assert_eq!(topic.publish(number), 1));
