@@ -42,6 +42,13 @@
 //!   accepted before the end is lost.
 //! - Every loss is counted by cause ([`Dropped`]) and told in place ([`Delivery::Lagged`]).
 //! - What a subscription does not accept never reaches its ring.
+//! - A subscription that stalls changes nothing for its neighbours, unless it asked for
+//!   [`Overflow::Block`].
+//!
+//! # What there is
+//! [`Topic`]s, published to and [subscribed](Topic::subscribe) to by type; [forwards](Forward) and
+//! [pools](TopicPool) of them; [`Overflow`] policies; [`Router`]s; [`Cache`]s of the last snapshot of
+//! everything; [`Statistics`].
 
 #[cfg(not(loom))]
 mod bus;
