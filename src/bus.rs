@@ -19,6 +19,7 @@ use crate::stamp::Stamp;
 use crate::subscription::SubscriptionCore;
 use crate::sync::{Arc, AtomicBool, AtomicU64, Mutex, MutexGuard, Relaxed, Weak};
 use crate::topic::{EntityId, Topic, TopicId, TopicShared};
+use crate::types::Types;
 
 /// How a bus is made.
 #[derive(Clone, Debug)]
@@ -30,11 +31,13 @@ pub struct Settings {
     /// How often, in milliseconds, a sleeping worker looks for what real-time publishers have left
     /// without ringing. 5 if not said; it matters only while there are such publishers.
     pub look_ms: u16,
+    /// Names of message types that are not to be published; see [`Bus::register`].
+    pub declined: Vec<String>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Settings { workers: 2, origin: EntityId::default(), look_ms: 5 }
+        Settings { workers: 2, origin: EntityId::default(), look_ms: 5, declined: Vec::new() }
     }
 }
 
@@ -157,6 +160,7 @@ pub(crate) struct Core {
     clock: Clock,
     origin: EntityId,
     look_ms: u16,
+    types: Types,
     /// Who is who: taken by the control side and by workers, never by a publish.
     control: Mutex<Control>,
     pages: ArcSwap<Vec<Arc<Page>>>,
@@ -221,6 +225,7 @@ impl Core {
             clock: Clock::start(),
             origin: settings.origin,
             look_ms: settings.look_ms.max(1),
+            types: Types::new(&settings.declined),
             control: Mutex::default(),
             pages: ArcSwap::default(),
             ready: SegQueue::new(),
@@ -240,6 +245,10 @@ impl Core {
 
     pub(crate) fn clock(&self) -> Clock {
         self.clock
+    }
+
+    pub(crate) fn types(&self) -> &Types {
+        &self.types
     }
 
     pub(crate) fn origin(&self) -> EntityId {

@@ -23,6 +23,16 @@ impl TypeKey {
     }
 }
 
+impl TypeKey {
+    pub(crate) fn id(self) -> TypeId {
+        self.id
+    }
+
+    pub(crate) fn bit(self) -> u64 {
+        self.bit
+    }
+}
+
 struct LastWord(u64);
 
 impl Hasher for LastWord {

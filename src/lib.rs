@@ -99,6 +99,8 @@ mod sync;
 mod topic;
 #[cfg(not(loom))]
 mod topic_pool;
+#[cfg(not(loom))]
+mod types;
 
 #[cfg(not(loom))]
 pub use self::{
@@ -122,6 +124,7 @@ pub use self::{
     },
     topic::{EntityId, SyncError, Topic, TopicId, TopicInfo, WouldWait},
     topic_pool::{Pooled, TopicPool},
+    types::NameTaken,
 };
 pub use stamp::Stamp;
 

@@ -167,18 +167,24 @@ impl Topic {
     /// # Errors
     /// [`WouldWait`], with how many took it.
     pub fn try_publish<T: Any + Send + Sync>(&self, payload: T) -> Result<usize, WouldWait> {
-        self.publish_as(self.core().origin(), payload)
+        self.publish_as(self.core().origin(), || payload)
+    }
+
+    /// As [`publish`](Self::publish), for a payload that is made only if somebody accepts its type
+    /// and it is not [declined](crate::Bus::decline).
+    pub fn publish_with<T: Any + Send + Sync>(&self, make: impl FnOnce() -> T) -> usize {
+        self.publish_as(self.core().origin(), make).unwrap_or_else(|would_wait| would_wait.taken)
     }
 
     /// As [`publish`](Self::publish), for a message that comes from another node.
     pub fn publish_from<T: Any + Send + Sync>(&self, origin: EntityId, payload: T) -> usize {
-        self.publish_as(origin, payload).unwrap_or_else(|would_wait| would_wait.taken)
+        self.publish_as(origin, || payload).unwrap_or_else(|would_wait| would_wait.taken)
     }
 
     fn publish_as<T: Any + Send + Sync>(
         &self,
         origin: EntityId,
-        payload: T,
+        make: impl FnOnce() -> T,
     ) -> Result<usize, WouldWait> {
         let key = TypeKey::of::<T>();
         let ordinary = Ordinary::new(self.core());
@@ -188,7 +194,7 @@ impl Topic {
                 return Ok(0);
             }
             let meta = Meta { origin, ..self.meta(self.core().clock().now()) };
-            let shares = Shares::on_heap(meta, payload, count);
+            let shares = Shares::on_heap(meta, make(), count);
             let taken = route.hand_out(key, shares, Means::Ordinary(&ordinary));
             route.wake_or_run(key, |mailbox| self.core().wake(mailbox));
             match ordinary.would_wait.get() {
@@ -252,7 +258,7 @@ impl Topic {
     #[inline]
     fn begin(&self, route: &Route<'_>, key: TypeKey) -> u64 {
         route.count_forwarded();
-        let count = route.count(key);
+        let count = if self.core().types().declines(key) { 0 } else { route.count(key) };
         if count == 0 {
             self.shared.unheard.fetch_add(1, Relaxed);
         }

@@ -183,3 +183,25 @@ fn a_pool_makes_topics_on_demand_all_forwarded_to_one() {
     let numbers: Vec<_> = events.iter().filter_map(|delivery| number(&delivery)).collect();
     assert_eq!(numbers, [1, 2]);
 }
+
+#[test]
+fn a_declined_type_is_never_built_queued_or_delivered() {
+    let declined = vec!["noise".to_string()];
+    let bus = Bus::new(Settings { declined, ..Settings::default() }).unwrap();
+    bus.register::<u32>("number").unwrap();
+    bus.register::<u32>("number").unwrap();
+    assert!(bus.register::<u64>("number").is_err());
+    bus.register::<u8>("noise").unwrap();
+    let topic = bus.topic("t");
+    let mut events = topic.subscribe().pull().unwrap();
+    assert_eq!((topic.publish(1u8), topic.publish(1u32)), (0, 1));
+    assert_eq!(topic.publish_with(|| -> u8 { unreachable!("not built") }), 0);
+    let mut publisher = bus.rt_publisher(4).bind();
+    assert_eq!(publisher.publish(&topic, Stamp::ZERO, 2u8), 0);
+    bus.decline("number");
+    bus.allow("noise");
+    assert_eq!((topic.publish(3u8), topic.publish(3u32)), (1, 0));
+    assert_eq!(topic.publish_with(|| 4u8), 1);
+    events.unsubscribe();
+    assert_eq!(events.iter().count(), 5);
+}
