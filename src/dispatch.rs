@@ -22,11 +22,14 @@ const BATCH: usize = 64;
 thread_local! {
     /// The subscription whose callback this thread is in.
     static RUNNING: Cell<Option<SubscriptionId>> = const { Cell::new(None) };
+    /// This thread is a worker: also between callbacks it runs code of the user's, when it drops
+    /// messages, and nobody else may be there to make the room that it would wait for.
+    static IS_WORKER: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether the calling thread is inside a callback.
+/// Whether the calling thread is inside a callback, or a worker between two.
 pub(crate) fn is_in_callback() -> bool {
-    RUNNING.get().is_some()
+    RUNNING.get().is_some() || IS_WORKER.get()
 }
 
 /// Why a `join` did not see the subscription through.
@@ -86,11 +89,18 @@ impl Runner {
 
     /// Delivers a batch. `true`: there is more, queue it again.
     fn run(&self) -> bool {
+        RUNNING.set(Some(self.core.mailbox().id));
+        let again = self.run_inside();
+        RUNNING.set(None);
+        again
+    }
+
+    /// The whole of it counts as inside the callback: what a callback owned may unsubscribe or
+    /// publish when it is dropped, and the end after a panic is told to others.
+    fn run_inside(&self) -> bool {
         let mut slot = self.inbox.lock().expect("panics of callbacks are caught inside");
         let Some(inbox) = slot.as_mut() else { return false };
-        RUNNING.set(Some(self.core.mailbox().id));
         let step = catch_unwind(AssertUnwindSafe(|| inbox.deliver_batch(&self.core)));
-        RUNNING.set(None);
         let result = match step {
             Ok(Step::More) => return true,
             Ok(Step::Asleep) => return false,
@@ -143,6 +153,7 @@ impl Inbox {
 
 /// One worker's life.
 pub(crate) fn work(core: &Core, worker: usize) {
+    IS_WORKER.set(true);
     loop {
         core.take_marks();
         if let Some(runner) = core.next_runner() {
