@@ -1,6 +1,9 @@
 //! Workers never wait for a subscription: whatever runs on them, all others get their turn.
 
-mod common;
+mod common {
+    mod ends;
+    pub use ends::ends;
+}
 
 use std::sync::mpsc;
 
