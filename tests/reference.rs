@@ -193,19 +193,15 @@ impl Subscriber {
             loose.offered.push(letter.clone());
             return true;
         }
-        let is_full = self.in_ring() >= self.capacity;
-        match self.policy {
+        let (policy, is_full) = (self.policy, self.in_ring() >= self.capacity);
+        match policy {
             Policy::DropNewest if is_full => {
                 self.stats.dropped.full += 1;
                 self.lose();
                 return false;
             }
             Policy::DropOldest if is_full => self.evict(),
-            Policy::Conflate => {
-                if self.conflate(letter) {
-                    return true;
-                }
-            }
+            Policy::Conflate if self.conflate(letter) => return true,
             _ => {}
         }
         self.stats.enqueued += 1;
@@ -230,11 +226,8 @@ impl Subscriber {
         self.stats.dropped.evicted += 1;
         self.stats.enqueued -= 1;
         let mut lost = 1;
-        loop {
-            match self.items.pop_front().expect("the ring is full") {
-                Item::Lost(before) => lost += before,
-                Item::Letter(_) => break,
-            }
+        while let Item::Lost(before) = self.items.pop_front().expect("the ring is full") {
+            lost += before;
         }
         if let Some(Item::Lost(after)) = self.items.front() {
             lost += after;

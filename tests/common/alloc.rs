@@ -20,6 +20,7 @@ pub fn live_bytes() -> i64 {
     LIVE.load(Relaxed)
 }
 
+#[allow(dead_code)] // not every test counts calls
 /// Allocations and frees of this thread while `work` runs.
 pub fn calls_during(work: impl FnOnce()) -> u64 {
     let before = CALLS.get();
