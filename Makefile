@@ -5,7 +5,7 @@ CARGO := cargo
 ARGS :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test setup check lint doc unit benches loom bench
+.PHONY: help demo test setup check lint doc unit benches loom stress bench
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -38,6 +38,9 @@ benches: ## Run each bench once, as a test
 # Flags in the environment would take the place of those that make a model of the code.
 loom: ## Model-check the lock-free parts, and their broken twins
 	env -u RUSTFLAGS $(CARGO) loom
+
+stress: ## Stress the bus (SECONDS=600)
+	STASIS_STRESS_SECONDS=$(or $(SECONDS),60) $(CARGO) test --locked --release --test stress -- --nocapture
 
 bench: setup ## Measure (BENCH=fanout_by_subscribers for one of them)
 	$(CARGO) bench --locked $(if $(BENCH),--bench $(BENCH),--benches)

@@ -25,6 +25,9 @@ thread_local! {
     static RUNNING: Cell<Option<SubscriptionId>> = const { Cell::new(None) };
     /// Whether that, or one further out, is run inline.
     static INLINE: Cell<bool> = const { Cell::new(false) };
+    /// This thread is a worker: also between callbacks it runs code of the user's, when it drops
+    /// messages, and nobody else may be there to make the room that it would wait for.
+    static IS_WORKER: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Whether the calling thread is inside a callback that publishers wait for: it must not wait for
@@ -33,9 +36,9 @@ pub(crate) fn is_inline() -> bool {
     INLINE.get()
 }
 
-/// Whether the calling thread is inside a callback.
+/// Whether the calling thread is inside a callback, or a worker between two.
 pub(crate) fn is_in_callback() -> bool {
-    RUNNING.get().is_some()
+    RUNNING.get().is_some() || IS_WORKER.get()
 }
 
 /// Whether the calling thread is inside the callback of this subscription.
@@ -111,14 +114,21 @@ impl Runner {
 
     /// Delivers a batch. `true`: there is more, queue it again.
     pub(crate) fn run(&self) -> bool {
-        let mut slot = self.inbox.lock().expect("panics of callbacks are caught inside");
-        let Some(inbox) = slot.as_mut() else { return false };
         // A callback may publish to where another one is run inline: one inside the other.
         let outer = RUNNING.replace(Some(self.core.mailbox().id));
         let outer_inline = INLINE.replace(is_inline() || self.core.mailbox().is_inline());
-        let step = catch_unwind(AssertUnwindSafe(|| inbox.deliver_batch(&self.core)));
+        let again = self.run_inside();
         RUNNING.set(outer);
         INLINE.set(outer_inline);
+        again
+    }
+
+    /// The whole of it counts as inside the callback: what a callback owned may unsubscribe or
+    /// publish when it is dropped, and the end after a panic is told to others.
+    fn run_inside(&self) -> bool {
+        let mut slot = self.inbox.lock().expect("panics of callbacks are caught inside");
+        let Some(inbox) = slot.as_mut() else { return false };
+        let step = catch_unwind(AssertUnwindSafe(|| inbox.deliver_batch(&self.core)));
         let result = match step {
             Ok(Step::More) => return true,
             Ok(Step::Asleep) => return false,
@@ -178,6 +188,7 @@ impl Inbox {
 
 /// One worker's life.
 pub(crate) fn work(core: &Core, worker: usize) {
+    IS_WORKER.set(true);
     loop {
         core.take_marks();
         if let Some(runner) = core.next_runner() {

@@ -128,6 +128,9 @@ impl TopicShared {
 impl Drop for TopicShared {
     fn drop(&mut self) {
         self.core.forget_topic(self.info.name());
+        // Its readers are gone. A retired routing that forwards keeps a topic, which keeps the
+        // bus's core, which keeps the routing: after the workers' end nobody else would look.
+        self.core.sweep();
     }
 }
 
