@@ -166,6 +166,18 @@ impl Watch {
 
 type Watched = Arc<Mutex<Watch>>;
 
+/// The statistics of a subscription that has ended, once publishers that were still at it have
+/// counted what they took out to make room; as they are, should that never come to pass.
+fn settled(stats: impl Fn() -> SubscriptionStats, received: u64) -> SubscriptionStats {
+    for _ in 0..5_000 {
+        if stats().delivered == received {
+            break;
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+    stats()
+}
+
 fn by_stream() -> Overflow {
     Overflow::conflate(|message| origin_of(message).map(|(tick, o)| (tick, o.publisher, o.topic)))
 }
@@ -417,7 +429,7 @@ impl Actor {
             if drains {
                 events.unsubscribe();
                 events.iter().for_each(|delivery| watch.see(&delivery));
-                watch.check(events.id(), &events.stats(), "pulled");
+                watch.check(events.id(), &settled(|| events.stats(), watch.received), "pulled");
             }
         }
     }
@@ -504,7 +516,7 @@ impl Actor {
             let (mut events, mut watch) = self.pulled.swap_remove(0);
             events.unsubscribe();
             events.iter().for_each(|delivery| watch.see(&delivery));
-            watch.check(events.id(), &events.stats(), "pulled");
+            watch.check(events.id(), &settled(|| events.stats(), watch.received), "pulled");
         }
         let words = self.numbers.into_iter().filter(|((is_tick, topic), _)| !is_tick && *topic < 2);
         Left {
@@ -535,7 +547,8 @@ impl Left {
             .map(|(subscription, watch)| match subscription.join() {
                 Ok(()) => {
                     let watch = watch.lock().unwrap();
-                    watch.check(subscription.id(), &subscription.stats(), "callback");
+                    let stats = settled(|| subscription.stats(), watch.received);
+                    watch.check(subscription.id(), &stats, "callback");
                     0
                 }
                 Err(JoinError::Panicked) => {
