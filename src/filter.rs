@@ -54,20 +54,27 @@ impl Hasher for LastWord {
 /// gets.
 #[derive(Clone)]
 pub struct Filter {
-    /// `None`: everything.
-    types: Option<Vec<TypeId>>,
     bits: u64,
+    types: Types,
+}
+
+#[derive(Clone)]
+enum Types {
+    Everything,
+    /// In place: most filters are of one type, and every publish asks.
+    One(TypeId),
+    Some(Vec<TypeId>),
 }
 
 impl Filter {
     /// Accepts messages of every type.
     pub const fn everything() -> Self {
-        Filter { types: None, bits: u64::MAX }
+        Filter { bits: u64::MAX, types: Types::Everything }
     }
 
     /// Accepts nothing, until types are added by [`and`](Self::and).
     pub const fn nothing() -> Self {
-        Filter { types: Some(Vec::new()), bits: 0 }
+        Filter { bits: 0, types: Types::Some(Vec::new()) }
     }
 
     /// Accepts messages of type `T`, too. Everything stays everything.
@@ -78,31 +85,39 @@ impl Filter {
 
     /// Whether messages of every type are accepted.
     pub fn is_everything(&self) -> bool {
-        self.types.is_none()
+        matches!(self.types, Types::Everything)
     }
 
     pub(crate) fn add<T: Any>(&mut self) {
         let key = TypeKey::of::<T>();
-        if let Some(types) = &mut self.types
-            && !types.contains(&key.id)
-        {
-            types.push(key.id);
-            self.bits |= key.bit;
+        match &mut self.types {
+            Types::Everything => return,
+            Types::One(known) if *known == key.id => return,
+            Types::One(known) => self.types = Types::Some(vec![*known, key.id]),
+            Types::Some(types) if types.is_empty() => self.types = Types::One(key.id),
+            Types::Some(types) if types.contains(&key.id) => return,
+            Types::Some(types) => types.push(key.id),
         }
+        self.bits |= key.bit;
     }
 
     #[inline]
     pub(crate) fn accepts(&self, key: TypeKey) -> bool {
-        self.bits & key.bit != 0 && self.types.as_ref().is_none_or(|types| types.contains(&key.id))
+        self.bits & key.bit != 0
+            && match &self.types {
+                Types::Everything => true,
+                Types::One(known) => *known == key.id,
+                Types::Some(types) => types.contains(&key.id),
+            }
     }
 }
 
 impl fmt::Display for Filter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.types {
-            None => f.write_str("everything"),
-            Some(types) if types.len() == 1 => f.write_str("1 type"),
-            Some(types) => write!(f, "{} types", types.len()),
+            Types::Everything => f.write_str("everything"),
+            Types::One(_) => f.write_str("1 type"),
+            Types::Some(types) => write!(f, "{} types", types.len()),
         }
     }
 }

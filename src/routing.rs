@@ -5,8 +5,6 @@
 //! recursion, one stack frame a topic, so that any number of forwards in any depth costs no memory
 //! but the stack's, on a real-time thread too.
 
-use std::iter::successors;
-
 use crate::filter::{Filter, TypeKey};
 use crate::gate::Gate;
 use crate::mailbox::Mailbox;
@@ -26,7 +24,15 @@ pub(crate) struct Routing {
 #[derive(Clone)]
 pub(crate) struct Entry {
     pub(crate) filter: Filter,
+    /// Whether ordinary publishers run its callback themselves.
+    is_inline: bool,
     pub(crate) mailbox: Arc<Mailbox>,
+}
+
+impl Entry {
+    pub(crate) fn new(filter: Filter, mailbox: Arc<Mailbox>) -> Self {
+        Entry { filter, is_inline: mailbox.is_inline(), mailbox }
+    }
 }
 
 /// A forward in a routing.
@@ -96,49 +102,64 @@ fn follow(pending: &Pending<'_>, before: &Route<'_>, done: &mut dyn FnMut(&Route
     follow(&Pending { rest: &routing.forwards, outer: Some(&left) }, &route, done);
 }
 
-impl<'a> Route<'a> {
-    fn steps(&self) -> impl Iterator<Item = &Route<'a>> {
-        successors(Some(self), |route| route.before)
+impl Route<'_> {
+    /// Calls `visit` for each routing on the route.
+    #[inline]
+    fn each(&self, mut visit: impl FnMut(&Self)) {
+        let mut step = Some(self);
+        while let Some(route) = step {
+            visit(route);
+            step = route.before;
+        }
     }
 
-    /// The mailboxes that accept this type, each as often as it is on the route.
+    /// Calls `visit` for each subscription that accepts this type, as often as it is on the route.
     #[inline]
-    fn accepting(&self, key: TypeKey) -> impl Iterator<Item = &Mailbox> {
-        self.steps()
-            .flat_map(|route| &route.routing.subscriptions)
-            .filter(move |entry| entry.filter.accepts(key))
-            .map(|entry| &*entry.mailbox)
+    fn each_accepting(&self, key: TypeKey, mut visit: impl FnMut(&Entry)) {
+        self.each(|route| {
+            for entry in &route.routing.subscriptions {
+                if entry.filter.accepts(key) {
+                    visit(entry);
+                }
+            }
+        });
     }
 
     /// How many shares a message of this type needs.
     #[inline]
     pub(crate) fn count(&self, key: TypeKey) -> u64 {
-        self.accepting(key).count() as u64
+        let mut count = 0;
+        self.each_accepting(key, |_| count += 1);
+        count
     }
 
     /// Counts the message at every topic that it is forwarded to.
     #[inline]
     pub(crate) fn count_forwarded(&self) {
-        self.steps().filter_map(|route| route.topic).for_each(TopicShared::count_forwarded);
+        self.each(|route| {
+            if let Some(topic) = route.topic {
+                topic.count_forwarded();
+            }
+        });
     }
 
     /// Offers one share to each mailbox that accepts; says how many took it.
     #[inline]
     pub(crate) fn hand_out(&self, key: TypeKey, mut shares: Shares, means: Means<'_>) -> usize {
         let mut taken = 0;
-        for mailbox in self.accepting(key) {
-            let Some(message) = shares.take() else { break };
-            match mailbox.offer(message, means) {
+        self.each_accepting(key, |entry| {
+            let Some(message) = shares.take() else { return };
+            match entry.mailbox.offer(message, means) {
                 Ok(()) => taken += 1,
                 Err(message) => shares.put_back(message),
             }
-        }
+        });
         taken
     }
 
     /// Counts a message that could not be built as lost by each that would have accepted it.
     pub(crate) fn lose(&self, key: TypeKey) {
-        self.accepting(key).for_each(Mailbox::lose_to_empty_pool);
+        self.each_accepting(key, |entry| entry.mailbox.lose_to_empty_pool());
     }
 
     /// As [`wake`](Self::wake), for an ordinary publisher: callbacks that it is to run itself have
@@ -146,19 +167,23 @@ impl<'a> Route<'a> {
     #[inline]
     pub(crate) fn wake_or_run(&self, key: TypeKey, mut wake: impl FnMut(&Mailbox)) {
         Gate::fence();
-        for mailbox in self.accepting(key) {
-            if mailbox.is_inline() {
-                mailbox.pass();
-            } else if mailbox.gate.knock() {
-                wake(mailbox);
+        self.each_accepting(key, |entry| {
+            if entry.is_inline {
+                entry.mailbox.pass();
+            } else if entry.mailbox.gate.knock() {
+                wake(&entry.mailbox);
             }
-        }
+        });
     }
 
     /// Calls `wake` for each accepting mailbox whose reader sleeps.
     #[inline]
     pub(crate) fn wake(&self, key: TypeKey, mut wake: impl FnMut(&Mailbox)) {
         Gate::fence();
-        self.accepting(key).filter(|mailbox| mailbox.gate.knock()).for_each(&mut wake);
+        self.each_accepting(key, |entry| {
+            if entry.mailbox.gate.knock() {
+                wake(&entry.mailbox);
+            }
+        });
     }
 }

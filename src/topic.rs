@@ -282,7 +282,7 @@ impl Topic {
         mailbox: &Arc<Mailbox>,
         filter: Filter,
     ) -> Result<(), BusEnded> {
-        let entry = Entry { filter, mailbox: mailbox.clone() };
+        let entry = Entry::new(filter, mailbox.clone());
         let before = self.core().change_routings(|control| {
             if control.is_over() {
                 return Err(BusEnded);
