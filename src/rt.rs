@@ -83,8 +83,7 @@ impl RtPublisher {
         T: Any + Copy + Send + Sync,
     {
         let pool = &mut self.seed.pool;
-        let build =
-            |count| pool.has_cell().then(|| pool.fill(topic.meta(now), payload, count)).flatten();
+        let build = |count| pool.fill(|| topic.meta(now), payload, count);
         let means = Means::RealTime(&self.seed.morgue);
         let (taken, marked) = topic.publish_marking::<T>(build, means);
         self.rings |= marked;

@@ -68,28 +68,17 @@ impl CellPool {
         CellPool { cells: Lessor::new(Cells { cells, free }), top: None }
     }
 
-    /// Whether [`fill`](Self::fill) would find a cell. Wait-free.
-    pub(crate) fn has_cell(&mut self) -> bool {
-        if self.top.is_none() {
-            self.top = self.cells.free.take_all();
-        }
-        self.top.is_some()
-    }
-
     /// A message in a free cell with `count` shares, at least one; `None` when every cell is out.
     /// Wait-free, no allocation.
     pub(crate) fn fill<T: Any + Copy + Send + Sync>(
         &mut self,
-        meta: Meta,
+        meta: impl FnOnce() -> Meta,
         payload: T,
         count: u64,
     ) -> Option<Shares> {
         const { assert!(size_of::<T>() <= CELL_PAYLOAD, "the message is larger than a pool cell") };
         const { assert!(align_of::<T>() <= 16, "the message is aligned to more than 16 bytes") };
-        if !self.has_cell() {
-            return None;
-        }
-        let number = self.top?;
+        let number = self.top.or_else(|| self.cells.free.take_all())?;
         self.top = self.cells.free.below(number);
         let cell = &self.cells.cells[number as usize];
         cell.payload.with_mut(|place| {
@@ -101,8 +90,11 @@ impl CellPool {
             // SAFETY: the cell is ours; the place holds `None`.
             unsafe { place.write(Some(lease)) };
         });
-        let header =
-            Header { shares: AtomicU64::new(count), vtable: const { &CellOf::<T>::VTABLE }, meta };
+        let header = Header {
+            shares: AtomicU64::new(count),
+            vtable: const { &CellOf::<T>::VTABLE },
+            meta: meta(),
+        };
         cell.header.with_mut(|place| {
             // SAFETY: the cell is ours, and what the last message left was moved out.
             unsafe { (*place).write(header) };
