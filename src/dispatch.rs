@@ -6,12 +6,13 @@
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread;
 
 use crate::bus::{Core, Member};
 use crate::gate::Gate;
 use crate::mailbox::SubscriptionId;
 use crate::marks::PAGE;
-use crate::pull::park_until_news;
+use crate::pull;
 use crate::ring::Pop;
 use crate::source::Source;
 use crate::subscription::{Delivery, SubscriptionCore};
@@ -94,7 +95,7 @@ impl Runner {
             if !self.run()
                 && let Some(inbox) = &*self.inbox.lock().expect("caught inside")
             {
-                park_until_news(&inbox.source, self.core.mailbox());
+                pull::wait(&inbox.source, self.core.mailbox(), thread::park);
             }
         }
     }
@@ -160,17 +161,23 @@ enum Step {
 
 impl Inbox {
     fn deliver_batch(&mut self, core: &SubscriptionCore) -> Step {
+        // One look at the clock a delivery: where one ends the next begins.
+        let mut began = core.clock().now();
         for _ in 0..BATCH {
             match self.source.pop(core.mailbox()) {
                 Pop::Value(message) => {
                     let name = message.type_name();
-                    let began = core.clock().now();
                     (self.handler)(Delivery::Message(message));
-                    core.mailbox().note_callback(core.clock().now().since(began), name);
+                    let ended = core.clock().now();
+                    core.mailbox().note_callback(ended.since(began), name);
+                    began = ended;
                     core.mailbox().note_handled();
                     core.look_for_relief();
                 }
-                Pop::Lagged(missed) => (self.handler)(Delivery::Lagged(missed)),
+                Pop::Lagged(missed) => {
+                    (self.handler)(Delivery::Lagged(missed));
+                    began = core.clock().now();
+                }
                 Pop::Empty => {
                     if self.source.try_sleep(core.mailbox()) {
                         return Step::Asleep;

@@ -127,9 +127,9 @@ impl PullSubscription {
     }
 
     /// Sleeps by `park` unless there is news.
-    fn wait(&mut self, park: impl FnOnce()) {
+    fn wait(&self, park: impl FnOnce()) {
         if let Some(source) = &self.source {
-            UNPARK.with(|waker| wait(source, self.core.mailbox(), waker, park));
+            wait(source, self.core.mailbox(), park);
         }
     }
 
@@ -159,20 +159,15 @@ impl PullSubscription {
     }
 }
 
-/// Sleeps by `park`, to be woken by `waker`, unless there is news.
-fn wait(source: &Source, mailbox: &Mailbox, waker: &Waker, park: impl FnOnce()) {
+/// Has the calling thread sleep by `park`, unless there is news.
+pub(crate) fn wait(source: &Source, mailbox: &Mailbox, park: impl FnOnce()) {
     if let Reader::Pull(waiter) = &mailbox.reader {
-        waiter.set(waker);
+        UNPARK.with(|waker| waiter.set(waker));
     }
     if source.try_sleep(mailbox) {
         park();
         mailbox.reader_gate().wake_up();
     }
-}
-
-/// Parks the calling thread until there may be something to read.
-pub(crate) fn park_until_news(source: &Source, mailbox: &Mailbox) {
-    UNPARK.with(|waker| wait(source, mailbox, waker, thread::park));
 }
 
 impl Stream for PullSubscription {
