@@ -221,7 +221,7 @@ impl Subscription {
     /// Ends it: what its ring has accepted is delivered, then the final
     /// [`SubscriptionChange::Unsubscribe`], then nothing. Does not wait.
     pub fn unsubscribe(&self) {
-        self.runner.core().unsubscribe();
+        self.core().unsubscribe();
     }
 
     /// Unsubscribes and waits until the final message was processed and the callback dropped.
@@ -236,17 +236,17 @@ impl Subscription {
 
     /// Accepts something else from now on: what is published after this has returned.
     pub fn set_filter(&self, filter: Filter) {
-        self.runner.core().set_filter(filter);
+        self.core().set_filter(filter);
     }
 
     /// Its name within the bus.
     pub fn id(&self) -> SubscriptionId {
-        self.runner.core().mailbox().id
+        self.core().mailbox().id
     }
 
     /// What it got and lost so far.
     pub fn stats(&self) -> SubscriptionStats {
-        self.runner.core().mailbox().stats()
+        self.core().mailbox().stats()
     }
 }
 

@@ -155,8 +155,9 @@ impl Topic {
     }
 
     /// Publishes `payload` to every subscription that accepts its type, here and on the topics that
-    /// this one is forwarded to, and says how many took it. Never waits: who has no room loses it,
-    /// and is told.
+    /// this one is forwarded to, and says how many took it. Waits for nobody who has not asked for
+    /// it ([`Overflow::Block`](crate::Overflow)): who has no room loses it, and is told. A
+    /// [`Cache`](crate::Cache) of the topic is up to date when this returns.
     ///
     /// A publish that begins after another on the same topic has returned is delivered after it,
     /// to every subscription, from whatever threads, and through forwards.
