@@ -49,7 +49,6 @@ mod voice;
 use link::Weather;
 use phone::Phone;
 use report::{DeviceTrouble, Reporter, Summary};
-use voice::Voices;
 
 type Error = Box<dyn std::error::Error>;
 
@@ -225,7 +224,7 @@ impl Room {
         let speaker = args.speaker.clone().unwrap_or_else(default_speaker);
         let microphone = match &args.microphone {
             Some(path) => Pcm::load(path, VirtualDevice::RATE)?,
-            None => voice::your_microphone(&Voices::load(VirtualDevice::RATE)?.you),
+            None => voice::your_microphone(&voice::YOU.load(VirtualDevice::RATE)?),
         };
         self.reporter.say(&format!(
             "No sound device ({reason}): you are a virtual one, with a looped WAV as microphone \
@@ -249,10 +248,10 @@ impl Room {
         bridge: BridgeId,
         clock: stasis_bus::Clock,
     ) -> Result<Vec<Phone>, Error> {
-        let voices = Voices::load(SampleRate::Hz8000)?;
+        let says = |voice: &voice::Voice| voice.load(SampleRate::Hz8000);
         let rough = Weather { loss: 0.02, jitter: Duration::from_millis(20), seed };
-        let alice = (Codec::Pcmu, 40.0, Weather::FAIR, voice::alice(&voices.alice));
-        let bob = (Codec::Pcma, -60.0, rough, voice::bob(&voices.bob));
+        let alice = (Codec::Pcmu, 40.0, Weather::FAIR, voice::alice(&says(&voice::ALICE)?));
+        let bob = (Codec::Pcma, -60.0, rough, voice::bob(&says(&voice::BOB)?));
         let start = clock.now();
         let mut phones = Vec::new();
         for (name, (codec, clock_ppm, weather, script)) in [("alice", alice), ("bob", bob)] {

@@ -17,22 +17,17 @@ const YOU_MS: u64 = 17_000;
 const TOGETHER_MS: u64 = 23_500;
 const TOGETHER_FOR_MS: usize = 3_000;
 
-/// The speech of alice, bob and you, at a rate.
-pub struct Voices {
-    pub alice: Pcm,
-    pub bob: Pcm,
-    pub you: Pcm,
-}
+/// A bundled recording (`examples/assets/`).
+pub struct Voice(&'static [u8]);
 
-impl Voices {
-    /// The bundled recordings (`examples/assets/`).
-    pub fn load(rate: SampleRate) -> Result<Self, WavError> {
-        let read = |bytes: &'static [u8]| Pcm::read(Cursor::new(bytes), rate);
-        Ok(Voices {
-            alice: read(include_bytes!("../assets/alice.wav"))?,
-            bob: read(include_bytes!("../assets/bob.wav"))?,
-            you: read(include_bytes!("../assets/you.wav"))?,
-        })
+pub const ALICE: Voice = Voice(include_bytes!("../assets/alice.wav"));
+pub const BOB: Voice = Voice(include_bytes!("../assets/bob.wav"));
+pub const YOU: Voice = Voice(include_bytes!("../assets/you.wav"));
+
+impl Voice {
+    /// The speech, at a rate.
+    pub fn load(&self, rate: SampleRate) -> Result<Pcm, WavError> {
+        Pcm::read(Cursor::new(self.0), rate)
     }
 }
 
