@@ -145,7 +145,7 @@ impl PullSubscription {
 
     /// Accepts something else from now on: what is published after this has returned.
     pub fn set_filter(&self, filter: Filter) {
-        self.core.set_filter(filter);
+        self.core.set_filter_by(|| filter);
     }
 
     /// Its name within the bus.

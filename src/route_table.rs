@@ -60,14 +60,12 @@ impl SharedTable {
 
     fn filter_follows(&self) {
         let Some(subscription) = self.subscription.get().and_then(Weak::upgrade) else { return };
-        loop {
-            let table = self.table.load_full();
-            subscription.set_filter(table.filter());
-            // Another change may have been faster with its table and slower with its filter.
-            if Arc::ptr_eq(&table, &self.table.load()) {
-                return;
-            }
-        }
+        let mut read = None;
+        // Filters are set one at a time, and each reads the table at its turn: so the filter never
+        // goes back to an older table's, which could refuse what a newer one has a route for.
+        subscription.set_filter_by(|| read.insert(self.table.load_full()).filter());
+        // Not before that has returned: handlers that were removed may end with the table.
+        drop(read);
     }
 }
 

@@ -236,7 +236,7 @@ impl Subscription {
 
     /// Accepts something else from now on: what is published after this has returned.
     pub fn set_filter(&self, filter: Filter) {
-        self.core().set_filter(filter);
+        self.core().set_filter_by(|| filter);
     }
 
     /// Its name within the bus.
@@ -307,7 +307,9 @@ impl SubscriptionCore {
         }
     }
 
-    pub(crate) fn set_filter(&self, filter: Filter) {
+    /// Sets the filter to what `filter` says when it is this change's turn. It must not end
+    /// anything of the user's.
+    pub(crate) fn set_filter_by(&self, filter: impl FnOnce() -> Filter) {
         self.topic.set_filter(&self.mailbox, filter);
     }
 

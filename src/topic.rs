@@ -294,13 +294,13 @@ impl Topic {
         Ok(())
     }
 
-    /// Changes what a listed mailbox accepts.
-    pub(crate) fn set_filter(&self, mailbox: &Mailbox, filter: Filter) {
+    /// Changes what a listed mailbox accepts to what `filter` says at this change's turn.
+    pub(crate) fn set_filter(&self, mailbox: &Mailbox, filter: impl FnOnce() -> Filter) {
         self.core().change_routings(|control| {
             control.replace(&self.shared.routing, |routing| {
                 let mut entries = routing.subscriptions.iter_mut();
                 if let Some(entry) = entries.find(|entry| entry.mailbox.id == mailbox.id) {
-                    entry.filter = filter;
+                    entry.filter = filter();
                 }
             });
         });

@@ -1,9 +1,14 @@
 //! Caching topics: what `get` sees and when, what is published, and following from a state on.
 
+mod common {
+    pub mod stopping;
+}
+
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
+use common::stopping::Stopping;
 use stasis_bus::{
     Bus, Cache, CacheUpdate, Clear, Delivery, EntityId, Follower, Overflow, Settings, Snapshot,
     SubscriptionChange, Topic,
@@ -160,6 +165,7 @@ fn a_follower_gets_the_state_and_every_change_after_it_without_gap_or_duplicate(
         let (topic, cache) = cached(&bus);
         let stop = AtomicBool::new(false);
         thread::scope(|scope| {
+            let stopping = Stopping(&stop);
             for writer in 0..2u64 {
                 let (topic, stop) = (&topic, &stop);
                 scope.spawn(move || {
@@ -183,7 +189,7 @@ fn a_follower_gets_the_state_and_every_change_after_it_without_gap_or_duplicate(
                     })
                 })
                 .collect();
-            stop.store(true, Ordering::Relaxed);
+            drop(stopping);
             for follower in followers {
                 let mut follower = follower.unwrap();
                 // Ends after what has happened until now: the writers may still be at their last.

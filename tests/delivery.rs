@@ -1,11 +1,16 @@
 //! What a subscription is given, in what order, and what it is told of itself.
 
+mod common {
+    pub mod stopping;
+}
+
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use common::stopping::Stopping;
 use stasis_bus::{
     Bus, BusEnded, Delivery, EntityId, JoinError, Settings, SubscriptionChange, TryRecvError,
 };
@@ -353,11 +358,12 @@ fn subscriptions_come_and_go_under_load_without_hurting_the_others() {
     let steady = topic.subscribe().accept::<u32>().capacity(1 << 15).callback(handler).unwrap();
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
+        let stopping = Stopping(&stop);
         scope.spawn(|| {
             for number in 0..10_000u32 {
                 topic.publish(number);
             }
-            stop.store(true, Ordering::Relaxed);
+            drop(stopping);
         });
         scope.spawn(|| {
             while !stop.load(Ordering::Relaxed) {

@@ -1,8 +1,13 @@
 //! Forwards: many topics seen as one, in order, in any depth, while everything changes.
 
+mod common {
+    pub mod stopping;
+}
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
+use common::stopping::Stopping;
 use stasis_bus::{Bus, Delivery, PullSubscription, Settings, Stamp, Topic};
 
 fn bus() -> Bus {
@@ -113,6 +118,7 @@ fn the_order_of_a_topic_survives_forwards_and_subscriptions_that_come_and_go() {
     let events = listen(&all);
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
+        let stopping = Stopping(&stop);
         let changes = scope.spawn(|| {
             let mut rounds = 0;
             while !stop.load(Ordering::Relaxed) {
@@ -136,7 +142,7 @@ fn the_order_of_a_topic_survives_forwards_and_subscriptions_that_come_and_go() {
             })
         });
         publishers.into_iter().for_each(|publisher| publisher.join().unwrap());
-        stop.store(true, Ordering::Relaxed);
+        drop(stopping);
         assert!(changes.join().unwrap() > 0);
     });
     let (ones, twos): (Vec<u32>, Vec<u32>) = numbers(events).into_iter().partition(|n| n % 2 == 0);

@@ -1,10 +1,15 @@
 //! What a router calls for which message, while its routes stay and while they change.
 
+mod common {
+    pub mod stopping;
+}
+
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Barrier};
 use std::thread;
 
+use common::stopping::Stopping;
 use stasis_bus::{
     Bus, BusEnded, Delivery, JoinError, Overflow, Router, RouterEnded, RouterHandle, Settings,
     SubscriptionChange, Topic,
@@ -347,6 +352,7 @@ fn a_removed_handler_is_never_called_for_what_is_published_later() {
     let routes = router.routes();
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
+        let stopping = Stopping(&stop);
         // A neighbour keeps the table changing, so that changes meet.
         scope.spawn(|| {
             while !stop.load(Ordering::Relaxed) {
@@ -363,7 +369,7 @@ fn a_removed_handler_is_never_called_for_what_is_published_later() {
                 meets.fetch_or(of == round, Ordering::Relaxed);
             };
             router.add_route::<(u64, bool)>(handler).unwrap();
-            topic.publish((round, false));
+            assert_eq!(topic.publish((round, false)), 1, "the filter has forgotten the route");
             // Every other removal comes after the call, the rest race with it.
             while round % 2 == 0 && !met.load(Ordering::Relaxed) && bus.panics() == 0 {
                 thread::yield_now();
@@ -371,10 +377,35 @@ fn a_removed_handler_is_never_called_for_what_is_published_later() {
             assert!(router.remove_route::<(u64, bool)>());
             topic.publish((round, true));
         }
-        stop.store(true, Ordering::Relaxed);
+        drop(stopping);
     });
     assert_eq!(router.join(), Ok(()));
     assert_eq!(router.stats().dropped.total(), 0);
+}
+
+#[test]
+fn what_is_published_after_a_route_was_added_is_taken_whoever_else_changes_routes() {
+    const NEIGHBOURS: usize = 3;
+    let (_bus, topic) = topic();
+    let router = Router::new().subscribe_with(topic.subscribe().capacity(1 << 15)).unwrap();
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let stopping = Stopping(&stop);
+        for _ in 0..NEIGHBOURS {
+            scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    router.add_route::<u8>(|_, _| ()).unwrap();
+                    router.remove_route::<u8>();
+                }
+            });
+        }
+        for round in 0..5_000u64 {
+            router.add_route(|_, _: &u64| ()).unwrap();
+            assert_eq!(topic.publish(round), 1, "the filter has forgotten the route");
+            router.remove_route::<u64>();
+        }
+        drop(stopping);
+    });
 }
 
 #[test]
