@@ -11,7 +11,7 @@ use crate::marks::Mark;
 use crate::means::Means;
 use crate::overflow::{Full, Overflow};
 use crate::pull::Waiter;
-use crate::ring::{Message, Producer, Refused, evicting_ring, ring};
+use crate::ring::{Glance, Message, Producer, Refused, evicting_ring, ring};
 use crate::source::Rest;
 use crate::staging::Staged;
 use crate::sync::{
@@ -131,9 +131,28 @@ impl Mailbox {
     }
 
     /// Offers one share of a message by a publisher's means; a refused one comes back, counted.
+    /// `producer` is the mailbox's own, from where the publisher has it at hand.
     #[inline]
-    pub(crate) fn offer(&self, message: Message, means: Means<'_>) -> Result<(), Message> {
-        let mut outcome = self.producer.offer(message, means.tries());
+    pub(crate) fn offer(
+        &self,
+        producer: &Producer<Message>,
+        glance: Glance,
+        message: Message,
+        means: Means<'_>,
+    ) -> Result<(), Message> {
+        match producer.offer_at(glance, message, means.tries()) {
+            Ok(position) => {
+                self.watch(producer, position);
+                Ok(())
+            }
+            Err(refused) => self.insist(refused, means),
+        }
+    }
+
+    /// The first offer was refused: makes room and offers again, as long as there is hope.
+    #[cold]
+    fn insist(&self, refused: Refused<Message>, means: Means<'_>) -> Result<(), Message> {
+        let mut outcome = Err(refused);
         let mut tries = means.tries();
         while let Err(Refused::Full(message)) = outcome {
             // Bounded for real-time publishers; the others go on while there is hope.
@@ -144,7 +163,7 @@ impl Mailbox {
             }
             outcome = self.producer.offer(message, means.tries());
         }
-        outcome.map(|position| self.watch(position)).map_err(|refused| {
+        outcome.map(|position| self.watch(&self.producer, position)).map_err(|refused| {
             // Closed: it has unsubscribed meanwhile, which is not a loss.
             if matches!(refused, Refused::Contended(_)) {
                 self.contended.fetch_add(1, Relaxed);
@@ -156,8 +175,10 @@ impl Mailbox {
 
     /// Now and then, as the ring fills: does it reach its high-water mark?
     #[inline]
-    fn watch(&self, position: u64) {
-        if position & self.water.every == 0 {
+    fn watch(&self, producer: &Producer<Message>, position: u64) {
+        // Eight times a lap: at positions that have none of these bits.
+        let between = (producer.capacity() as u64 / 8).max(1) - 1;
+        if position & between == 0 {
             self.measure(position + 1);
         }
     }
@@ -358,8 +379,6 @@ impl Mailbox {
 
 /// How full a mailbox is, was, and may be.
 struct Water {
-    /// A producer measures at positions that have none of these bits: eight times a lap.
-    every: u64,
     high: u64,
     low: u64,
     highest: AtomicU64,
@@ -372,7 +391,6 @@ struct Water {
 impl Water {
     fn new(capacity: u64) -> Self {
         Water {
-            every: (capacity / 8).max(1) - 1,
             high: (capacity * 3 / 4).max(1),
             low: capacity / 4,
             highest: AtomicU64::new(0),

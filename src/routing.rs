@@ -5,33 +5,78 @@
 //! recursion, one stack frame a topic, so that any number of forwards in any depth costs no memory
 //! but the stack's, on a real-time thread too.
 
-use crate::filter::{Filter, TypeKey};
+use std::any::TypeId;
+use std::collections::HashMap;
+
+use crate::filter::{ByTypeId, Filter};
 use crate::gate::Gate;
-use crate::mailbox::Mailbox;
+use crate::mailbox::{Mailbox, SubscriptionId};
 use crate::means::Means;
-use crate::ring::Shares;
+use crate::ring::{Glance, Message, Producer, Shares};
 use crate::sync::Arc;
 use crate::topic::TopicShared;
+
+/// Rings that a publish looks at before it puts something into the first of them.
+const AHEAD: usize = 8;
 
 /// Who is subscribed to a topic and which topics it forwards to, at one time.
 #[derive(Clone, Default)]
 pub(crate) struct Routing {
-    pub(crate) subscriptions: Vec<Entry>,
+    entries: Vec<Entry>,
+    /// What each entry accepts.
+    filters: Vec<Filter>,
     pub(crate) forwards: Vec<ForwardEntry>,
+    accepting: Accepting,
 }
 
-/// A subscription in a routing, with what it accepts.
+/// Which entries accept which type: asked once a publish, worked out once a change.
+#[derive(Clone, Default)]
+struct Accepting {
+    /// For each type that a filter names.
+    named: HashMap<TypeId, Vec<u32>, ByTypeId>,
+    /// For every other type.
+    others: Vec<u32>,
+}
+
+/// A subscription in a routing.
 #[derive(Clone)]
 pub(crate) struct Entry {
-    pub(crate) filter: Filter,
+    producer: Producer<Message>,
     /// Whether ordinary publishers run its callback themselves.
     is_inline: bool,
-    pub(crate) mailbox: Arc<Mailbox>,
+    mailbox: Arc<Mailbox>,
 }
 
 impl Entry {
-    pub(crate) fn new(filter: Filter, mailbox: Arc<Mailbox>) -> Self {
-        Entry { filter, is_inline: mailbox.is_inline(), mailbox }
+    fn new(mailbox: Arc<Mailbox>) -> Self {
+        Entry { producer: mailbox.producer.clone(), is_inline: mailbox.is_inline(), mailbox }
+    }
+}
+
+impl Accepting {
+    fn of(filters: &[Filter]) -> Self {
+        let mut accepting = Accepting::default();
+        for (entry, filter) in filters.iter().enumerate() {
+            let (entry, others) = (entry as u32, &mut accepting.others);
+            match filter.types() {
+                None => {
+                    accepting.named.values_mut().for_each(|entries| entries.push(entry));
+                    others.push(entry);
+                }
+                Some(types) => {
+                    for &id in types {
+                        let entries = accepting.named.entry(id).or_insert_with(|| others.clone());
+                        entries.push(entry);
+                    }
+                }
+            }
+        }
+        accepting
+    }
+
+    #[inline]
+    fn of_type(&self, id: TypeId) -> &[u32] {
+        self.named.get(&id).unwrap_or(&self.others)
     }
 }
 
@@ -43,18 +88,56 @@ pub(crate) struct ForwardEntry {
 }
 
 impl Routing {
-    /// Calls `done` with the route of a message from here: this routing, and those of all topics
-    /// that it is forwarded to. One that is reachable by two paths is on the route twice.
+    /// Adds a subscription that accepts what `filter` says.
+    pub(crate) fn add(&mut self, mailbox: Arc<Mailbox>, filter: Filter) {
+        self.entries.push(Entry::new(mailbox));
+        self.filters.push(filter);
+        self.accepting = Accepting::of(&self.filters);
+    }
+
+    /// Takes the subscription `id` off, if it is there.
+    pub(crate) fn remove(&mut self, id: SubscriptionId) {
+        if let Some(position) = self.position(id) {
+            self.entries.remove(position);
+            self.filters.remove(position);
+            self.accepting = Accepting::of(&self.filters);
+        }
+    }
+
+    /// Changes what the subscription `id` accepts, if it is there.
+    pub(crate) fn set_filter(&mut self, id: SubscriptionId, filter: impl FnOnce() -> Filter) {
+        if let Some(position) = self.position(id) {
+            self.filters[position] = filter();
+            self.accepting = Accepting::of(&self.filters);
+        }
+    }
+
+    /// What the subscription `id` accepts, if it is there.
+    pub(crate) fn filter(&self, id: SubscriptionId) -> Option<&Filter> {
+        self.position(id).map(|position| &self.filters[position])
+    }
+
+    fn position(&self, id: SubscriptionId) -> Option<usize> {
+        self.entries.iter().position(|entry| entry.mailbox.id == id)
+    }
+
+    /// How many subscriptions there are.
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Calls `done` with the route of a message of this type from here: this routing, and those of
+    /// all topics that it is forwarded to. One that is reachable by two paths is on the route twice.
     #[inline]
-    pub(crate) fn route<R>(&self, done: impl FnOnce(&Route<'_>) -> R) -> R {
-        let route = Route { routing: self, topic: None, before: None };
+    pub(crate) fn route<R>(&self, id: TypeId, done: impl FnOnce(&Route<'_>) -> R) -> R {
+        let route = Route::new(self, id, None, None);
         if self.forwards.is_empty() {
             return done(&route);
         }
         let mut done = Some(done);
         let mut result = None;
         let pending = Pending { rest: &self.forwards, outer: None };
-        follow(&pending, &route, &mut |route| {
+        follow(id, &pending, &route, &mut |route| {
             result = done.take().map(|done| done(route));
         });
         result.expect("the end of the route is reached once")
@@ -70,7 +153,9 @@ impl Routing {
 
 /// The routings on a message's way, last one first.
 pub(crate) struct Route<'a> {
-    routing: &'a Routing,
+    entries: &'a [Entry],
+    /// Who of them accepts the message's type.
+    accepting: &'a [u32],
     /// Whose routing it is; `None` for the one that it began with.
     topic: Option<&'a TopicShared>,
     before: Option<&'a Route<'a>>,
@@ -94,15 +179,26 @@ impl<'a> Pending<'a> {
 
 /// Loads the routing of the next topic that is pending, and goes on from there; its guard stays on
 /// the stack until `done` has returned.
-fn follow(pending: &Pending<'_>, before: &Route<'_>, done: &mut dyn FnMut(&Route<'_>)) {
+fn follow(id: TypeId, pending: &Pending<'_>, before: &Route<'_>, done: &mut dyn FnMut(&Route<'_>)) {
     let Some((next, left)) = pending.next() else { return done(before) };
     // Dropping this guard never frees: see `retired`.
     let routing = next.to.routing.load();
-    let route = Route { routing: &routing, topic: Some(&next.to), before: Some(before) };
-    follow(&Pending { rest: &routing.forwards, outer: Some(&left) }, &route, done);
+    let route = Route::new(&routing, id, Some(&next.to), Some(before));
+    follow(id, &Pending { rest: &routing.forwards, outer: Some(&left) }, &route, done);
 }
 
-impl Route<'_> {
+impl<'a> Route<'a> {
+    #[inline]
+    fn new(
+        routing: &'a Routing,
+        id: TypeId,
+        topic: Option<&'a TopicShared>,
+        before: Option<&'a Route<'a>>,
+    ) -> Self {
+        let accepting = routing.accepting.of_type(id);
+        Route { entries: &routing.entries, accepting, topic, before }
+    }
+
     /// Calls `visit` for each routing on the route.
     #[inline]
     fn each(&self, mut visit: impl FnMut(&Self)) {
@@ -113,23 +209,22 @@ impl Route<'_> {
         }
     }
 
-    /// Calls `visit` for each subscription that accepts this type, as often as it is on the route.
+    /// Calls `visit` for each subscription that accepts, as often as it is on the route.
     #[inline]
-    fn each_accepting(&self, key: TypeKey, mut visit: impl FnMut(&Entry)) {
-        self.each(|route| {
-            for entry in &route.routing.subscriptions {
-                if entry.filter.accepts(key) {
-                    visit(entry);
-                }
-            }
-        });
+    fn each_accepting(&self, mut visit: impl FnMut(&Entry)) {
+        self.each(|route| route.accepting.iter().for_each(|&entry| visit(route.entry(entry))));
     }
 
-    /// How many shares a message of this type needs.
     #[inline]
-    pub(crate) fn count(&self, key: TypeKey) -> u64 {
+    fn entry(&self, entry: u32) -> &'a Entry {
+        &self.entries[entry as usize]
+    }
+
+    /// How many shares the message needs.
+    #[inline]
+    pub(crate) fn count(&self) -> u64 {
         let mut count = 0;
-        self.each_accepting(key, |_| count += 1);
+        self.each(|route| count += route.accepting.len() as u64);
         count
     }
 
@@ -145,29 +240,38 @@ impl Route<'_> {
 
     /// Offers one share to each mailbox that accepts; says how many took it.
     #[inline]
-    pub(crate) fn hand_out(&self, key: TypeKey, mut shares: Shares, means: Means<'_>) -> usize {
+    pub(crate) fn hand_out(&self, mut shares: Shares, means: Means<'_>) -> usize {
         let mut taken = 0;
-        self.each_accepting(key, |entry| {
-            let Some(message) = shares.take() else { return };
-            match entry.mailbox.offer(message, means) {
-                Ok(()) => taken += 1,
-                Err(message) => shares.put_back(message),
+        self.each(|route| {
+            for some in route.accepting.chunks(AHEAD) {
+                let mut glances = [Glance::default(); AHEAD];
+                for (glance, &entry) in glances.iter_mut().zip(some) {
+                    *glance = route.entry(entry).producer.glance();
+                }
+                for (&glance, &entry) in glances.iter().zip(some) {
+                    let Entry { producer, mailbox, .. } = route.entry(entry);
+                    let Some(message) = shares.take() else { return };
+                    match mailbox.offer(producer, glance, message, means) {
+                        Ok(()) => taken += 1,
+                        Err(message) => shares.put_back(message),
+                    }
+                }
             }
         });
         taken
     }
 
     /// Counts a message that could not be built as lost by each that would have accepted it.
-    pub(crate) fn lose(&self, key: TypeKey) {
-        self.each_accepting(key, |entry| entry.mailbox.lose_to_empty_pool());
+    pub(crate) fn lose(&self) {
+        self.each_accepting(|entry| entry.mailbox.lose_to_empty_pool());
     }
 
     /// As [`wake`](Self::wake), for an ordinary publisher: callbacks that it is to run itself have
     /// been run when this returns.
     #[inline]
-    pub(crate) fn wake_or_run(&self, key: TypeKey, mut wake: impl FnMut(&Mailbox)) {
+    pub(crate) fn wake_or_run(&self, mut wake: impl FnMut(&Mailbox)) {
         Gate::fence();
-        self.each_accepting(key, |entry| {
+        self.each_accepting(|entry| {
             if entry.is_inline {
                 entry.mailbox.pass();
             } else if entry.mailbox.gate.knock() {
@@ -178,9 +282,9 @@ impl Route<'_> {
 
     /// Calls `wake` for each accepting mailbox whose reader sleeps.
     #[inline]
-    pub(crate) fn wake(&self, key: TypeKey, mut wake: impl FnMut(&Mailbox)) {
+    pub(crate) fn wake(&self, mut wake: impl FnMut(&Mailbox)) {
         Gate::fence();
-        self.each_accepting(key, |entry| {
+        self.each_accepting(|entry| {
             if entry.mailbox.gate.knock() {
                 wake(&entry.mailbox);
             }

@@ -297,12 +297,10 @@ impl SubscriptionCore {
 
     pub(crate) fn statistics(&self) -> SubscriptionStatistics {
         let routing = self.topic.shared().routing.load();
-        let mut entries = routing.subscriptions.iter();
-        let entry = entries.find(|entry| entry.mailbox.id == self.mailbox.id);
         SubscriptionStatistics {
             id: self.mailbox.id,
             topic: self.topic.name().to_string(),
-            filter: entry.map(|entry| entry.filter.clone()),
+            filter: routing.filter(self.mailbox.id).cloned(),
             stats: self.mailbox.stats(),
         }
     }

@@ -19,6 +19,8 @@ mod core_arm {
     };
     pub(crate) use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, Weak};
 
+    pub(crate) type SharedSlice<T> = Arc<[T]>;
+
     /// The ordering itself; `_site` names it for the models.
     #[inline(always)]
     pub(crate) const fn order(_site: &str, ordering: Ordering) -> Ordering {
@@ -61,6 +63,9 @@ mod loom_arm {
     pub(crate) use loom::sync::atomic::{
         AtomicBool, AtomicIsize, AtomicU32, AtomicU64, Ordering, fence as real_fence,
     };
+
+    /// The standard library's also in a model: nothing is ordered by its count.
+    pub(crate) type SharedSlice<T> = std::sync::Arc<[T]>;
 
     /// A retry under loom must let the others run, or the model never ends.
     pub(crate) fn spin_loop() {

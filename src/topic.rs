@@ -5,7 +5,7 @@
 //! unsubscribing and forwarding replace the routing, under the bus's control lock, which no publish
 //! ever takes. Replaced routings are retired, not dropped: see `retired`.
 
-use std::any::Any;
+use std::any::{Any, TypeId};
 use std::fmt;
 
 use arc_swap::ArcSwap;
@@ -13,12 +13,12 @@ use crossbeam_utils::CachePadded;
 
 use crate::bus::Core;
 use crate::dispatch::is_running;
-use crate::filter::{Filter, TypeKey};
+use crate::filter::Filter;
 use crate::gate::Gate;
 use crate::mailbox::{Mailbox, Reader, SubscriptionId};
 use crate::means::{Means, Ordinary};
 use crate::ring::{Lessor, Meta, Shares};
-use crate::routing::{Entry, Route, Routing};
+use crate::routing::{Route, Routing};
 use crate::stamp::Stamp;
 use crate::statistics::TopicStatistics;
 use crate::subscription::{BusEnded, Subscribe, Subscription, SubscriptionChange};
@@ -119,7 +119,7 @@ impl TopicShared {
         TopicStatistics {
             name: self.info.name().to_string(),
             published: self.published(),
-            subscriptions: routing.subscriptions.len(),
+            subscriptions: routing.len(),
             forwards: routing.forwards.len(),
         }
     }
@@ -190,17 +190,17 @@ impl Topic {
         origin: EntityId,
         make: impl FnOnce() -> T,
     ) -> Result<usize, WouldWait> {
-        let key = TypeKey::of::<T>();
+        let id = TypeId::of::<T>();
         let ordinary = Ordinary::new(self.core());
-        self.shared.routing.load().route(|route| {
-            let count = self.begin(route, key);
+        self.shared.routing.load().route(id, |route| {
+            let count = self.begin(route, id);
             if count == 0 {
                 return Ok(0);
             }
             let meta = Meta { origin, ..self.meta(self.core().clock().now()) };
             let shares = Shares::on_heap(meta, make(), count);
-            let taken = route.hand_out(key, shares, Means::Ordinary(&ordinary));
-            route.wake_or_run(key, |mailbox| self.core().wake(mailbox));
+            let taken = route.hand_out(shares, Means::Ordinary(&ordinary));
+            route.wake_or_run(|mailbox| self.core().wake(mailbox));
             match ordinary.would_wait.get() {
                 None => Ok(taken),
                 Some(subscription) => Err(WouldWait { taken, subscription }),
@@ -215,23 +215,23 @@ impl Topic {
         build: impl FnOnce(u64) -> Option<Shares>,
         means: Means<'_>,
     ) -> (usize, bool) {
-        let key = TypeKey::of::<T>();
+        let id = TypeId::of::<T>();
         // Dropping this guard never frees: see `retired`.
-        self.shared.routing.load().route(|route| {
-            let count = self.begin(route, key);
+        self.shared.routing.load().route(id, |route| {
+            let count = self.begin(route, id);
             if count == 0 {
                 return (0, false);
             }
             let taken = match build(count) {
-                Some(shares) => route.hand_out(key, shares, means),
+                Some(shares) => route.hand_out(shares, means),
                 None => {
                     self.shared.unbuilt.fetch_add(1, Relaxed);
-                    route.lose(key);
+                    route.lose();
                     0
                 }
             };
             let mut marked = false;
-            route.wake(key, |mailbox| {
+            route.wake(|mailbox| {
                 mailbox.set_mark();
                 marked = true;
             });
@@ -260,9 +260,9 @@ impl Topic {
 
     /// Counts a message that is published here; says how many shares it needs.
     #[inline]
-    fn begin(&self, route: &Route<'_>, key: TypeKey) -> u64 {
+    fn begin(&self, route: &Route<'_>, id: TypeId) -> u64 {
         route.count_forwarded();
-        let count = if self.core().types().declines(key) { 0 } else { route.count(key) };
+        let count = if self.core().types().declines(id) { 0 } else { route.count() };
         if count == 0 {
             self.shared.unheard.fetch_add(1, Relaxed);
         }
@@ -283,12 +283,12 @@ impl Topic {
         mailbox: &Arc<Mailbox>,
         filter: Filter,
     ) -> Result<(), BusEnded> {
-        let entry = Entry::new(filter, mailbox.clone());
+        let mailbox_of = mailbox.clone();
         let before = self.core().change_routings(|control| {
             if control.is_over() {
                 return Err(BusEnded);
             }
-            Ok(control.replace(&self.shared.routing, |routing| routing.subscriptions.push(entry)))
+            Ok(control.replace(&self.shared.routing, |routing| routing.add(mailbox_of, filter)))
         })?;
         self.announce(&before, SubscriptionChange::Subscribe(mailbox.id));
         Ok(())
@@ -297,28 +297,18 @@ impl Topic {
     /// Changes what a listed mailbox accepts to what `filter` says at this change's turn.
     pub(crate) fn set_filter(&self, mailbox: &Mailbox, filter: impl FnOnce() -> Filter) {
         self.core().change_routings(|control| {
-            control.replace(&self.shared.routing, |routing| {
-                let mut entries = routing.subscriptions.iter_mut();
-                if let Some(entry) = entries.find(|entry| entry.mailbox.id == mailbox.id) {
-                    entry.filter = filter();
-                }
-            });
+            control.replace(&self.shared.routing, |routing| routing.set_filter(mailbox.id, filter));
         });
     }
 
     /// Takes a mailbox off the routing, closes its ring, wakes its reader for the end and tells
     /// those who stay. The second time it does nothing.
     pub(crate) fn unlist_mailbox(&self, mailbox: &Mailbox) {
-        let is_listed = |routing: &Routing| {
-            routing.subscriptions.iter().any(|entry| entry.mailbox.id == mailbox.id)
-        };
         let left = self.core().change_routings(|control| {
-            if !is_listed(&self.shared.routing.load()) {
+            if self.shared.routing.load().filter(mailbox.id).is_none() {
                 return false;
             }
-            control.replace(&self.shared.routing, |routing| {
-                routing.subscriptions.retain(|entry| entry.mailbox.id != mailbox.id);
-            });
+            control.replace(&self.shared.routing, |routing| routing.remove(mailbox.id));
             mailbox.close();
             true
         });
@@ -334,16 +324,16 @@ impl Topic {
     }
 
     fn announce(&self, routing: &Routing, change: SubscriptionChange) {
-        let key = TypeKey::of::<SubscriptionChange>();
-        routing.route(|route| {
-            let count = route.count(key);
+        let id = TypeId::of::<SubscriptionChange>();
+        routing.route(id, |route| {
+            let count = route.count();
             if count > 0 {
                 route.count_forwarded();
                 let meta = self.meta(self.core().clock().now());
                 let means = Ordinary::new(self.core());
                 let shares = Shares::on_heap(meta, change, count);
-                route.hand_out(key, shares, Means::Ordinary(&means));
-                route.wake_or_run(key, |mailbox| self.core().wake(mailbox));
+                route.hand_out(shares, Means::Ordinary(&means));
+                route.wake_or_run(|mailbox| self.core().wake(mailbox));
             }
         });
     }

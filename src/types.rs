@@ -2,11 +2,12 @@
 
 use std::any::{Any, TypeId};
 use std::collections::{HashMap, HashSet};
+use std::hash::{Hash, Hasher};
 
 use arc_swap::ArcSwap;
 
 use crate::bus::Bus;
-use crate::filter::TypeKey;
+use crate::filter::LastWord;
 use crate::sync::{Arc, AtomicU64, Mutex, Relaxed};
 
 /// The types of a bus that have a name, and those that are declined.
@@ -19,9 +20,12 @@ pub(crate) struct Types {
 
 #[derive(Default)]
 struct Names {
-    registered: HashMap<String, (TypeId, u64)>,
+    registered: HashMap<String, TypeId>,
     /// Names that are declined, registered or not yet.
     declined: HashSet<String>,
+    /// What was declined before, while somebody may be reading it: whoever drops a guard last
+    /// would free it, and that may be a real-time publisher (see `retired`).
+    replaced: Vec<Arc<HashSet<TypeId>>>,
 }
 
 /// Two types cannot have one name.
@@ -37,18 +41,19 @@ impl Types {
 
     /// Whether messages of this type are not to be published.
     #[inline]
-    pub(crate) fn declines(&self, key: TypeKey) -> bool {
-        self.bits.load(Relaxed) & key.bit() != 0 && self.declined.load().contains(&key.id())
+    pub(crate) fn declines(&self, id: TypeId) -> bool {
+        // Dropping this guard never frees, on a real-time thread either: see `Names::replaced`.
+        self.bits.load(Relaxed) & bit_of(id) != 0 && self.declined.load().contains(&id)
     }
 
     fn register<T: Any>(&self, name: &str) -> Result<(), NameTaken> {
-        let key = TypeKey::of::<T>();
+        let id = TypeId::of::<T>();
         let mut names = self.names.lock().expect("nothing panics while it is held");
-        let known = names.registered.entry(name.into()).or_insert((key.id(), key.bit()));
-        if known.0 != key.id() {
+        let known = names.registered.entry(name.into()).or_insert(id);
+        if *known != id {
             return Err(NameTaken(name.into()));
         }
-        self.apply(&names);
+        self.apply(&mut names);
         Ok(())
     }
 
@@ -58,19 +63,26 @@ impl Types {
             true => names.declined.insert(name.into()),
             false => names.declined.remove(name),
         };
-        self.apply(&names);
+        self.apply(&mut names);
     }
 
-    fn apply(&self, names: &Names) {
+    fn apply(&self, names: &mut Names) {
         let declined = names.declined.iter().filter_map(|name| names.registered.get(name));
-        let (ids, bits) = declined.fold((HashSet::new(), 0), |(mut ids, bits), (id, bit)| {
-            ids.insert(*id);
-            (ids, bits | bit)
-        });
+        let ids: HashSet<TypeId> = declined.copied().collect();
+        let bits = ids.iter().fold(0, |bits, &id| bits | bit_of(id));
         // In this order nothing is declined that must not be.
-        self.declined.store(Arc::new(ids));
+        names.replaced.push(self.declined.swap(Arc::new(ids)));
+        names.replaced.retain(|ids| Arc::strong_count(ids) > 1);
         self.bits.store(bits, Relaxed);
     }
+}
+
+/// One of 64 bits, chosen by the type: a fast "certainly not".
+#[inline]
+fn bit_of(id: TypeId) -> u64 {
+    let mut bits = LastWord::default();
+    id.hash(&mut bits);
+    1 << (bits.finish() & 63)
 }
 
 impl Bus {

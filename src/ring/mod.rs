@@ -12,7 +12,7 @@
 //! Every slot carries a stamp that says whose turn it is (see `slot`), and the tail word holds the
 //! next position and, in its lowest bit, whether the ring is closed.
 //!
-//! **A producer** reads the tail, then the stamp of that slot. If the slot is still occupied by the
+//! **A producer** reads the tail, then the stamp of that slot (a [`Glance`]). If the slot is still occupied by the
 //! previous lap, the ring is full and the value comes back at once: nobody waits for a consumer.
 //! If it is free, it claims the position by compare-and-swap on the tail, writes, and stamps.
 //! A claim that fails means that another producer got the position; it tries the next one.
@@ -63,7 +63,9 @@ pub use self::pool::CELL_PAYLOAD;
 #[cfg(not(loom))]
 pub(crate) use self::pool::CellPool;
 use self::slot::{Entry, Slot};
-use crate::sync::{Acquire, Arc, AtomicU64, Relaxed, Release, broken, order, spin_loop};
+use crate::sync::{
+    Acquire, Arc, AtomicU64, Relaxed, Release, SharedSlice, broken, order, spin_loop,
+};
 
 /// The bit of the tail word that says that the ring is closed.
 const CLOSED: u64 = 1;
@@ -88,13 +90,23 @@ pub fn evicting_ring<T>(capacity: usize) -> (Producer<T>, Consumer<T>) {
 
 fn make<T>(capacity: usize, evicts: bool) -> (Producer<T>, Consumer<T>) {
     let capacity = capacity.next_power_of_two().max(2);
+    let slots: Slots<T> = (0..capacity as u64).map(Slot::free_for).collect();
     let ring = Arc::new(Ring {
         tail: CachePadded::new(Tail { word: AtomicU64::new(0), lost: AtomicU64::new(0) }),
         head: CachePadded::new(AtomicU64::new(0)),
-        slots: (0..capacity as u64).map(Slot::free_for).collect(),
+        slots: slots.clone(),
         evicts,
     });
-    (Producer { ring: ring.clone() }, Consumer { ring, head: 0, told: 0, held: None })
+    (Producer { ring: ring.clone(), slots }, Consumer { ring, head: 0, told: 0, held: None })
+}
+
+/// Shared, so that a producer has them at hand and need not ask the ring first.
+type Slots<T> = SharedSlice<Slot<T>>;
+
+/// The slot of `position`.
+#[inline]
+fn slot_of<T>(slots: &[Slot<T>], position: u64) -> &Slot<T> {
+    &slots[(position as usize) & (slots.len() - 1)]
 }
 
 struct Ring<T> {
@@ -103,7 +115,7 @@ struct Ring<T> {
     /// The oldest position that was not taken. Without eviction the consumer alone writes it, for
     /// statistics and `drop`; with eviction it is claimed by compare-and-swap.
     head: CachePadded<AtomicU64>,
-    slots: Box<[Slot<T>]>,
+    slots: Slots<T>,
     evicts: bool,
 }
 
@@ -114,15 +126,9 @@ struct Tail {
     lost: AtomicU64,
 }
 
-// SAFETY: values are moved from one thread to another, never shared: `T: Send` is enough. The
-// slots hand them over by their stamps.
-unsafe impl<T: Send> Send for Ring<T> {}
-// SAFETY: as above; every access to a slot's cell is ordered by its stamp.
-unsafe impl<T: Send> Sync for Ring<T> {}
-
 impl<T> Ring<T> {
     fn slot(&self, position: u64) -> &Slot<T> {
-        &self.slots[(position as usize) & (self.slots.len() - 1)]
+        slot_of(&self.slots, position)
     }
 
     /// Takes the oldest value for whoever moves the head; `None` when it is not written yet, or
@@ -183,6 +189,18 @@ impl<T> Refused<T> {
 /// The sending end of a [`ring`]; clone it for more producers.
 pub struct Producer<T> {
     ring: Arc<Ring<T>>,
+    slots: Slots<T>,
+}
+
+/// What a producer saw of the ring's tail: where it may try to put something.
+///
+/// Who has several rings to serve takes a glance at all of them first: what each try then waits
+/// for is its exchange on the tail alone.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Glance {
+    tail: u64,
+    stamp: u64,
+    lost: u64,
 }
 
 impl<T> Producer<T> {
@@ -203,34 +221,49 @@ impl<T> Producer<T> {
     /// The value, and why it was not taken.
     #[inline]
     pub fn offer(&self, value: T, tries: u32) -> Result<u64, Refused<T>> {
-        let ring = &*self.ring;
-        let mut tail = ring.tail.word.load(Relaxed);
+        self.offer_at(self.glance(), value, tries)
+    }
+
+    /// Looks where the next value would go.
+    #[inline]
+    pub fn glance(&self) -> Glance {
+        let tail = self.ring.tail.word.load(Relaxed);
+        // Read before the claim, so that it never counts a loss behind this entry. Relaxed: what
+        // this publish must see was counted before it began.
+        let lost = self.ring.tail.lost.load(Relaxed);
+        let stamp = slot_of(&self.slots, tail >> 1).stamp_for_producer();
+        Glance { tail, stamp, lost }
+    }
+
+    /// As [`offer`](Self::offer), with a glance taken before. It may be old: the exchange on the
+    /// tail fails then, since the tail never goes back, and a slot that was free for the tail's
+    /// position stays free until somebody claims it.
+    ///
+    /// # Errors
+    /// The value, and why it was not taken.
+    #[inline]
+    pub fn offer_at(&self, glance: Glance, value: T, tries: u32) -> Result<u64, Refused<T>> {
+        let mut seen = glance;
         for _ in 0..tries {
-            if tail & CLOSED != 0 && !broken("ring.close.check") {
+            if seen.tail & CLOSED != 0 && !broken("ring.close.check") {
                 return Err(Refused::Closed(value));
             }
-            // Read before the claim, so that it never counts a loss behind this entry. Relaxed:
-            // what this publish must see was counted before it began.
-            let lost_before = ring.tail.lost.load(Relaxed);
-            let position = tail >> 1;
-            let slot = ring.slot(position);
-            let stamp = slot.stamp_for_producer();
-            if stamp == position {
+            let position = seen.tail >> 1;
+            if seen.stamp == position {
+                let next = seen.tail + ONE;
+                let word = &self.ring.tail.word;
                 // Relaxed: the slot's stamp carries the data; the tail only hands out positions.
-                match ring.tail.word.compare_exchange_weak(tail, tail + ONE, Relaxed, Relaxed) {
-                    Ok(_) => {
-                        // SAFETY: the position is ours and its slot's stamp said so.
-                        unsafe { slot.write(position, Entry { value, lost_before }) };
-                        return Ok(position);
-                    }
-                    Err(now) => tail = now,
+                if word.compare_exchange_weak(seen.tail, next, Relaxed, Relaxed).is_ok() {
+                    let entry = Entry { value, lost_before: seen.lost };
+                    // SAFETY: the position is ours and its slot's stamp said so.
+                    unsafe { slot_of(&self.slots, position).write(position, entry) };
+                    return Ok(position);
                 }
-            } else if (stamp.wrapping_sub(position) as i64) < 0 {
+            } else if (seen.stamp.wrapping_sub(position) as i64) < 0 {
                 return Err(Refused::Full(value));
-            } else {
-                tail = ring.tail.word.load(Relaxed);
             }
             spin_loop();
+            seen = self.glance();
         }
         Err(Refused::Contended(value))
     }
@@ -284,13 +317,13 @@ impl<T> Producer<T> {
 
     /// How many values fit.
     pub fn capacity(&self) -> usize {
-        self.ring.slots.len()
+        self.slots.len()
     }
 }
 
 impl<T> Clone for Producer<T> {
     fn clone(&self) -> Self {
-        Producer { ring: self.ring.clone() }
+        Producer { ring: self.ring.clone(), slots: self.slots.clone() }
     }
 }
 

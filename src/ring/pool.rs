@@ -22,10 +22,10 @@ pub const CELL_PAYLOAD: usize = 96;
 struct Cell {
     /// Written at each publication; a live header while shares are out.
     header: UnsafeCell<MaybeUninit<Header>>,
-    payload: UnsafeCell<Payload>,
-    number: u32,
-    /// Keeps the pool while the cell is out.
+    /// Keeps the pool while the cell is out. On the header's line: both are written each time.
     pool: UnsafeCell<Option<Lease<Cells>>>,
+    number: u32,
+    payload: UnsafeCell<Payload>,
 }
 
 /// Room for any payload of the permitted size and alignment.
@@ -80,12 +80,12 @@ impl CellPool {
         const { assert!(align_of::<T>() <= 16, "the message is aligned to more than 16 bytes") };
         let number = self.top.or_else(|| self.cells.free.take_all())?;
         self.top = self.cells.free.below(number);
+        let lease = self.cells.lend_alone();
         let cell = &self.cells.cells[number as usize];
         cell.payload.with_mut(|place| {
             // SAFETY: the cell is ours, and size and alignment fit (asserted above).
             unsafe { place.cast::<T>().write(payload) };
         });
-        let lease = self.cells.lend();
         cell.pool.with_mut(|place| {
             // SAFETY: the cell is ours; the place holds `None`.
             unsafe { place.write(Some(lease)) };

@@ -20,6 +20,10 @@ pub(super) struct Slot<T> {
     entry: UnsafeCell<MaybeUninit<Entry<T>>>,
 }
 
+// SAFETY: entries are moved from one thread to another, never shared, so `T: Send` is enough; who
+// may touch the cell at what time is in the contracts below, which the stamp orders.
+unsafe impl<T: Send> Sync for Slot<T> {}
+
 impl<T> Slot<T> {
     /// The slot of `position` in the first lap.
     pub(super) fn free_for(position: u64) -> Self {
