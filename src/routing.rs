@@ -243,18 +243,15 @@ impl<'a> Route<'a> {
     pub(crate) fn hand_out(&self, mut shares: Shares, means: Means<'_>) -> usize {
         let mut taken = 0;
         self.each(|route| {
-            for some in route.accepting.chunks(AHEAD) {
-                let mut glances = [Glance::default(); AHEAD];
-                for (glance, &entry) in glances.iter_mut().zip(some) {
-                    *glance = route.entry(entry).producer.glance();
-                }
-                for (&glance, &entry) in glances.iter().zip(some) {
-                    let Entry { producer, mailbox, .. } = route.entry(entry);
-                    let Some(message) = shares.take() else { return };
-                    match mailbox.offer(producer, glance, message, means) {
-                        Ok(()) => taken += 1,
-                        Err(message) => shares.put_back(message),
-                    }
+            let mut entries = route.accepting.iter().map(|&entry| route.entry(entry));
+            let mut next = entries.next().map(|entry| (entry, entry.producer.glance()));
+            while let Some((Entry { producer, mailbox, .. }, glance)) = next {
+                // Before the exchange on this ring's tail, which every later read has to wait for.
+                next = entries.next().map(|entry| (entry, entry.producer.glance()));
+                let Some(message) = shares.take() else { return };
+                match mailbox.offer(producer, glance, message, means) {
+                    Ok(()) => taken += 1,
+                    Err(message) => shares.put_back(message),
                 }
             }
         });
