@@ -130,29 +130,29 @@ impl Mailbox {
         (mailbox, rest)
     }
 
-    /// Offers one share of a message by a publisher's means; a refused one comes back, counted.
-    /// `producer` is the mailbox's own, from where the publisher has it at hand.
+    /// Offers one share of a message by a publisher's means, at once if it can; a refused one comes
+    /// back, counted. `producer` is the mailbox's own, from where the publisher has it at hand.
     #[inline]
     pub(crate) fn offer(
         &self,
         producer: &Producer<Message>,
         glance: Glance,
         message: Message,
-        means: Means<'_>,
+        means: &Means<'_>,
     ) -> Result<(), Message> {
-        match producer.offer_at(glance, message, means.tries()) {
+        match producer.put_at(glance, message) {
             Ok(position) => {
                 self.watch(producer, position);
                 Ok(())
             }
-            Err(refused) => self.insist(refused, means),
+            Err(message) => self.insist(message, means),
         }
     }
 
-    /// The first offer was refused: makes room and offers again, as long as there is hope.
+    /// Offers again as long as there is hope, and makes room if that is the policy.
     #[cold]
-    fn insist(&self, refused: Refused<Message>, means: Means<'_>) -> Result<(), Message> {
-        let mut outcome = Err(refused);
+    fn insist(&self, message: Message, means: &Means<'_>) -> Result<(), Message> {
+        let mut outcome = self.producer.offer(message, means.tries());
         let mut tries = means.tries();
         while let Err(Refused::Full(message)) = outcome {
             // Bounded for real-time publishers; the others go on while there is hope.
@@ -234,7 +234,7 @@ impl Mailbox {
 
     /// Makes room in the full ring, or waits for it. `false`: not possible.
     #[cold]
-    fn make_room(&self, means: Means<'_>) -> bool {
+    fn make_room(&self, means: &Means<'_>) -> bool {
         match (self.full, means) {
             (Full::Evict, _) if means.can_discard() => {
                 match self.producer.evict() {

@@ -12,12 +12,9 @@ use crate::filter::{ByTypeId, Filter};
 use crate::gate::Gate;
 use crate::mailbox::{Mailbox, SubscriptionId};
 use crate::means::Means;
-use crate::ring::{Glance, Message, Producer, Shares};
+use crate::ring::{Message, Producer, Shares};
 use crate::sync::Arc;
 use crate::topic::TopicShared;
-
-/// Rings that a publish looks at before it puts something into the first of them.
-const AHEAD: usize = 8;
 
 /// Who is subscribed to a topic and which topics it forwards to, at one time.
 #[derive(Clone, Default)]
@@ -240,8 +237,8 @@ impl<'a> Route<'a> {
 
     /// Offers one share to each mailbox that accepts; says how many took it.
     #[inline]
-    pub(crate) fn hand_out(&self, mut shares: Shares, means: Means<'_>) -> usize {
-        let mut taken = 0;
+    pub(crate) fn hand_out(&self, mut shares: Shares, means: &Means<'_>) -> usize {
+        let count = shares.left();
         self.each(|route| {
             let mut entries = route.accepting.iter().map(|&entry| route.entry(entry));
             let mut next = entries.next().map(|entry| (entry, entry.producer.glance()));
@@ -249,13 +246,12 @@ impl<'a> Route<'a> {
                 // Before the exchange on this ring's tail, which every later read has to wait for.
                 next = entries.next().map(|entry| (entry, entry.producer.glance()));
                 let Some(message) = shares.take() else { return };
-                match mailbox.offer(producer, glance, message, means) {
-                    Ok(()) => taken += 1,
-                    Err(message) => shares.put_back(message),
+                if let Err(message) = mailbox.offer(producer, glance, message, means) {
+                    shares.put_back(message);
                 }
             }
         });
-        taken
+        (count - shares.left()) as usize
     }
 
     /// Counts a message that could not be built as lost by each that would have accepted it.

@@ -199,7 +199,7 @@ impl Topic {
             }
             let meta = Meta { origin, ..self.meta(self.core().clock().now()) };
             let shares = Shares::on_heap(meta, make(), count);
-            let taken = route.hand_out(shares, Means::Ordinary(&ordinary));
+            let taken = route.hand_out(shares, &Means::Ordinary(&ordinary));
             route.wake_or_run(|mailbox| self.core().wake(mailbox));
             match ordinary.would_wait.get() {
                 None => Ok(taken),
@@ -223,7 +223,7 @@ impl Topic {
                 return (0, false);
             }
             let taken = match build(count) {
-                Some(shares) => route.hand_out(shares, means),
+                Some(shares) => route.hand_out(shares, &means),
                 None => {
                     self.shared.unbuilt.fetch_add(1, Relaxed);
                     route.lose();
@@ -332,7 +332,7 @@ impl Topic {
                 let meta = self.meta(self.core().clock().now());
                 let means = Ordinary::new(self.core());
                 let shares = Shares::on_heap(meta, change, count);
-                route.hand_out(shares, Means::Ordinary(&means));
+                route.hand_out(shares, &Means::Ordinary(&means));
                 route.wake_or_run(|mailbox| self.core().wake(mailbox));
             }
         });

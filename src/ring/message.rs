@@ -104,6 +104,12 @@ impl Shares {
         Shares { header, left: count }
     }
 
+    /// How many are still to be handed out.
+    #[inline]
+    pub(crate) fn left(&self) -> u64 {
+        self.left
+    }
+
     /// One of the shares; `None` when all are out.
     #[inline]
     pub(crate) fn take(&mut self) -> Option<Message> {

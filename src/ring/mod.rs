@@ -194,13 +194,20 @@ pub struct Producer<T> {
 
 /// What a producer saw of the ring's tail: where it may try to put something.
 ///
-/// Who has several rings to serve takes a glance at all of them first: what each try then waits
-/// for is its exchange on the tail alone.
-#[derive(Clone, Copy, Debug, Default)]
+/// Who has several rings to serve glances at the next one before it puts something into this one:
+/// what each put then waits for is its exchange on the tail alone.
+#[derive(Clone, Copy, Debug)]
 pub struct Glance {
     tail: u64,
     stamp: u64,
     lost: u64,
+}
+
+impl Glance {
+    #[inline]
+    fn position(self) -> u64 {
+        self.tail >> 1
+    }
 }
 
 impl<T> Producer<T> {
@@ -219,9 +226,23 @@ impl<T> Producer<T> {
     ///
     /// # Errors
     /// The value, and why it was not taken.
-    #[inline]
     pub fn offer(&self, value: T, tries: u32) -> Result<u64, Refused<T>> {
-        self.offer_at(self.glance(), value, tries)
+        let mut value = value;
+        for _ in 0..tries {
+            let glance = self.glance();
+            if glance.tail & CLOSED != 0 && !broken("ring.close.check") {
+                return Err(Refused::Closed(value));
+            }
+            if (glance.stamp.wrapping_sub(glance.position()) as i64) < 0 {
+                return Err(Refused::Full(value));
+            }
+            match self.put_at(glance, value) {
+                Ok(position) => return Ok(position),
+                Err(refused) => value = refused,
+            }
+            spin_loop();
+        }
+        Err(Refused::Contended(value))
     }
 
     /// Looks where the next value would go.
@@ -235,37 +256,29 @@ impl<T> Producer<T> {
         Glance { tail, stamp, lost }
     }
 
-    /// As [`offer`](Self::offer), with a glance taken before. It may be old: the exchange on the
-    /// tail fails then, since the tail never goes back, and a slot that was free for the tail's
-    /// position stays free until somebody claims it.
+    /// One try to put `value` where a glance has looked; gives the position. The glance may be
+    /// old: then the exchange on the tail fails, since the tail never goes back; and a slot that
+    /// was free for the tail's position stays free until somebody claims it.
     ///
     /// # Errors
-    /// The value, and why it was not taken.
+    /// The value: full, closed, or another was faster. [`offer`](Self::offer) tells them apart.
     #[inline]
-    pub fn offer_at(&self, glance: Glance, value: T, tries: u32) -> Result<u64, Refused<T>> {
-        let mut seen = glance;
-        for _ in 0..tries {
-            if seen.tail & CLOSED != 0 && !broken("ring.close.check") {
-                return Err(Refused::Closed(value));
-            }
-            let position = seen.tail >> 1;
-            if seen.stamp == position {
-                let next = seen.tail + ONE;
-                let word = &self.ring.tail.word;
-                // Relaxed: the slot's stamp carries the data; the tail only hands out positions.
-                if word.compare_exchange_weak(seen.tail, next, Relaxed, Relaxed).is_ok() {
-                    let entry = Entry { value, lost_before: seen.lost };
-                    // SAFETY: the position is ours and its slot's stamp said so.
-                    unsafe { slot_of(&self.slots, position).write(position, entry) };
-                    return Ok(position);
-                }
-            } else if (seen.stamp.wrapping_sub(position) as i64) < 0 {
-                return Err(Refused::Full(value));
-            }
-            spin_loop();
-            seen = self.glance();
+    pub fn put_at(&self, glance: Glance, value: T) -> Result<u64, T> {
+        let Glance { tail, stamp, lost } = glance;
+        let position = glance.position();
+        let is_open = tail & CLOSED == 0 || broken("ring.close.check");
+        let word = &self.ring.tail.word;
+        // Relaxed: the slot's stamp carries the data; the tail only hands out positions.
+        if is_open
+            && stamp == position
+            && word.compare_exchange(tail, tail + ONE, Relaxed, Relaxed).is_ok()
+        {
+            let entry = Entry { value, lost_before: lost };
+            // SAFETY: the position is ours and its slot's stamp said so.
+            unsafe { slot_of(&self.slots, position).write(position, entry) };
+            return Ok(position);
         }
-        Err(Refused::Contended(value))
+        Err(value)
     }
 
     /// Takes the oldest value out, to make room; the consumer is told. `None` when somebody else is
