@@ -10,9 +10,8 @@ use crate::clock::Clock;
 use crate::dispatch::{self, Runner};
 use crate::mailbox::{Place, SubscriptionId};
 use crate::marks::{Mark, PAGE, Page};
-use crate::retired::Retired;
-use crate::ring::{Consumer, Message, Pop};
-use crate::routing::Routing;
+use crate::ring::{Consumer, Message, Pop, Reader, Readers};
+use crate::routing::{Routing, RoutingCell};
 use crate::rt::RtPublisherSeed;
 use crate::sleepers::{MOST_WORKERS, Sleepers};
 use crate::stamp::Stamp;
@@ -80,7 +79,8 @@ impl Bus {
             return Topic::new(shared);
         }
         let id = TopicId(control.next_id());
-        let shared = Arc::new(TopicShared::new(core.clone(), id, name));
+        let routing = RoutingCell::new(&control.readers);
+        let shared = Arc::new(TopicShared::new(core.clone(), id, name, routing));
         control.topics.insert(name.into(), Arc::downgrade(&shared));
         Topic::new(shared)
     }
@@ -169,7 +169,7 @@ pub(crate) struct Core {
     sleepers: Sleepers,
     stopping: AtomicBool,
     /// Replaced routings wait for their last reader.
-    has_retired: AtomicBool,
+    has_old: AtomicBool,
     /// Real-time publishers there are: while there are none, nobody needs to look.
     rt_publishers: AtomicU64,
     /// What real-time publishers have taken out of rings; a worker drops it.
@@ -187,7 +187,8 @@ pub(crate) struct Control {
     vacant: Vec<usize>,
     /// Callbacks that have not seen their end.
     callbacks: usize,
-    retired: Retired,
+    /// Who reads routings in real time, and those that were replaced meanwhile.
+    readers: Readers<Routing>,
     last_id: u64,
     /// No more subscriptions.
     over: bool,
@@ -208,14 +209,12 @@ impl Control {
     /// Replaces a topic's routing by a changed copy; gives the one before.
     pub(crate) fn replace(
         &mut self,
-        routing: &ArcSwap<Routing>,
+        routing: &RoutingCell,
         change: impl FnOnce(&mut Routing),
     ) -> Arc<Routing> {
         let mut changed = Routing::clone(&routing.load());
         change(&mut changed);
-        let before = routing.swap(Arc::new(changed));
-        self.retired.keep(before.clone());
-        before
+        routing.replace(Arc::new(changed), &mut self.readers)
     }
 }
 
@@ -231,7 +230,7 @@ impl Core {
             ready: SegQueue::new(),
             sleepers: Sleepers::new(workers)?,
             stopping: AtomicBool::new(false),
-            has_retired: AtomicBool::new(false),
+            has_old: AtomicBool::new(false),
             rt_publishers: AtomicU64::new(0),
             morgues: Mutex::default(),
             morgue_count: AtomicU64::new(0),
@@ -324,8 +323,8 @@ impl Core {
     pub(crate) fn change_routings<R>(&self, change: impl FnOnce(&mut Control) -> R) -> R {
         let mut control = self.control();
         let result = change(&mut control);
-        let unread = control.retired.unread();
-        self.has_retired.store(!control.retired.is_empty(), Relaxed);
+        let unread = control.readers.unread();
+        self.has_old.store(control.readers.has_old(), Relaxed);
         drop(control);
         drop(unread);
         result
@@ -333,7 +332,7 @@ impl Core {
 
     /// Drops replaced routings that were still read when they were replaced.
     pub(crate) fn sweep(&self) {
-        if self.has_retired.load(Relaxed) {
+        if self.has_old.load(Relaxed) {
             self.change_routings(|_| ());
         }
     }
@@ -378,14 +377,16 @@ impl Core {
         drop(self.pages.load());
     }
 
-    /// Keeps `dead`, what a real-time publisher lets go of, and looks there from now on.
-    pub(crate) fn rt_publisher_came(&self, dead: Consumer<Message>) {
+    /// Keeps `dead`, what a real-time publisher lets go of, and looks there from now on; gives it
+    /// what it reads routings with.
+    pub(crate) fn rt_publisher_came(&self, dead: Consumer<Message>) -> Reader {
         let mut morgues = self.morgues();
         morgues.push(dead);
         self.morgue_count.store(morgues.len() as u64, Relaxed);
         drop(morgues);
         self.rt_publishers.fetch_add(1, Relaxed);
         self.wake_workers(); // they sleep for longer while there is none
+        self.control().readers.admit()
     }
 
     pub(crate) fn rt_publisher_left(&self) {

@@ -50,6 +50,7 @@
 //! [pools](TopicPool) of them; [`Overflow`] policies; [`Router`]s; [`Cache`]s of the last snapshot of
 //! everything; [`Statistics`].
 
+mod asymmetric;
 #[cfg(not(loom))]
 mod bus;
 #[cfg(not(loom))]
@@ -72,8 +73,6 @@ mod means;
 mod overflow;
 #[cfg(not(loom))]
 mod pull;
-#[cfg(not(loom))]
-mod retired;
 pub mod ring;
 #[cfg(not(loom))]
 mod route_table;
@@ -133,7 +132,7 @@ pub use stamp::Stamp;
 pub mod model {
     pub use crate::gate::Gate;
     pub use crate::marks::{Mark, Page};
-    pub use crate::ring::{FreeStack, Lease, Lessor};
+    pub use crate::ring::{FreeStack, Lease, Lessor, Pass, Reader, Readers, Shown};
 }
 
 /// The README's program runs, too.

@@ -1,6 +1,6 @@
 //! Routing: who gets what is published to a topic, directly and through forwards.
 //!
-//! A topic's routing is immutable and replaced as a whole (arc-swap). A publish needs all routings
+//! A topic's routing is immutable and replaced as a whole ([`RoutingCell`]). A publish needs all routings
 //! that it can reach at once: it counts who accepts before it hands out. It collects them by
 //! recursion, one stack frame a topic, so that any number of forwards in any depth costs no memory
 //! but the stack's, on a real-time thread too.
@@ -8,11 +8,13 @@
 use std::any::TypeId;
 use std::collections::HashMap;
 
+use arc_swap::ArcSwap;
+
 use crate::filter::{ByTypeId, Filter};
 use crate::gate::Gate;
 use crate::mailbox::{Mailbox, SubscriptionId};
 use crate::means::Means;
-use crate::ring::{Message, Producer, Shares};
+use crate::ring::{Message, Pass, Producer, Readers, Shares, Shown};
 use crate::sync::Arc;
 use crate::topic::TopicShared;
 
@@ -24,6 +26,69 @@ pub(crate) struct Routing {
     filters: Vec<Filter>,
     pub(crate) forwards: Vec<ForwardEntry>,
     accepting: Accepting,
+}
+
+/// A topic's routing: replaced as a whole, under the bus's control lock.
+pub(crate) struct RoutingCell {
+    /// For ordinary readers, who may free what they were last to read.
+    counted: ArcSwap<Routing>,
+    /// For real-time publishers.
+    shown: Shown<Routing>,
+}
+
+/// How a publisher reads routings.
+pub(crate) enum Reading<'a> {
+    /// Counted, by arc-swap.
+    Guarded,
+    /// In a pass, that replaced routings outlive: no locked instruction, and nothing to free.
+    Passing(&'a Pass<'a>),
+}
+
+impl RoutingCell {
+    /// With an empty routing.
+    pub(crate) fn new(readers: &Readers<Routing>) -> Self {
+        let routing = Arc::new(Routing::default());
+        RoutingCell { counted: ArcSwap::new(routing.clone()), shown: readers.show(routing) }
+    }
+
+    /// Puts `routing` in the place of the one before, and gives that.
+    pub(crate) fn replace(
+        &self,
+        routing: Arc<Routing>,
+        readers: &mut Readers<Routing>,
+    ) -> Arc<Routing> {
+        readers.replace(&self.shown, routing.clone());
+        self.counted.swap(routing)
+    }
+
+    /// The routing now, for those who may free it.
+    pub(crate) fn load(&self) -> arc_swap::Guard<Arc<Routing>> {
+        self.counted.load()
+    }
+
+    #[inline]
+    fn read<R>(&self, reading: &Reading<'_>, read: impl FnOnce(&Routing) -> R) -> R {
+        if let Reading::Passing(pass) = reading
+            && let Some(routing) = self.shown.read(pass)
+        {
+            return read(routing);
+        }
+        // Also for a real-time publisher of another bus. Dropping the guard never frees: while a
+        // routing may be read in this way, the control side keeps a reference to it.
+        read(&self.counted.load())
+    }
+
+    /// Calls `done` with the route of a message of this type from here: this routing, and those of
+    /// all topics that it is forwarded to. One that is reachable by two paths is on the route twice.
+    #[inline]
+    pub(crate) fn route<R>(
+        &self,
+        id: TypeId,
+        reading: &Reading<'_>,
+        done: impl FnOnce(&Route<'_>) -> R,
+    ) -> R {
+        self.read(reading, |routing| routing.route(id, reading, done))
+    }
 }
 
 /// Which entries accept which type: asked once a publish, worked out once a change.
@@ -123,10 +188,14 @@ impl Routing {
         self.entries.len()
     }
 
-    /// Calls `done` with the route of a message of this type from here: this routing, and those of
-    /// all topics that it is forwarded to. One that is reachable by two paths is on the route twice.
+    /// As [`RoutingCell::route`], from a routing that was read already.
     #[inline]
-    pub(crate) fn route<R>(&self, id: TypeId, done: impl FnOnce(&Route<'_>) -> R) -> R {
+    pub(crate) fn route<R>(
+        &self,
+        id: TypeId,
+        reading: &Reading<'_>,
+        done: impl FnOnce(&Route<'_>) -> R,
+    ) -> R {
         let route = Route::new(self, id, None, None);
         if self.forwards.is_empty() {
             return done(&route);
@@ -134,7 +203,8 @@ impl Routing {
         let mut done = Some(done);
         let mut result = None;
         let pending = Pending { rest: &self.forwards, outer: None };
-        follow(id, &pending, &route, &mut |route| {
+        let on_the_way = OnTheWay { id, reading };
+        on_the_way.follow(&pending, &route, &mut |route| {
             result = done.take().map(|done| done(route));
         });
         result.expect("the end of the route is reached once")
@@ -174,14 +244,23 @@ impl<'a> Pending<'a> {
     }
 }
 
-/// Loads the routing of the next topic that is pending, and goes on from there; its guard stays on
-/// the stack until `done` has returned.
-fn follow(id: TypeId, pending: &Pending<'_>, before: &Route<'_>, done: &mut dyn FnMut(&Route<'_>)) {
-    let Some((next, left)) = pending.next() else { return done(before) };
-    // Dropping this guard never frees: see `retired`.
-    let routing = next.to.routing.load();
-    let route = Route::new(&routing, id, Some(&next.to), Some(before));
-    follow(id, &Pending { rest: &routing.forwards, outer: Some(&left) }, &route, done);
+/// What stays the same along a route.
+struct OnTheWay<'a> {
+    id: TypeId,
+    reading: &'a Reading<'a>,
+}
+
+impl OnTheWay<'_> {
+    /// Reads the routing of the next topic that is pending, and goes on from there; it stays on
+    /// the stack until `done` has returned.
+    fn follow(&self, pending: &Pending<'_>, before: &Route<'_>, done: &mut dyn FnMut(&Route<'_>)) {
+        let Some((next, left)) = pending.next() else { return done(before) };
+        next.to.routing.read(self.reading, |routing| {
+            let route = Route::new(routing, self.id, Some(&next.to), Some(before));
+            let pending = Pending { rest: &routing.forwards, outer: Some(&left) };
+            self.follow(&pending, &route, done);
+        });
+    }
 }
 
 impl<'a> Route<'a> {

@@ -11,7 +11,8 @@ use std::marker::PhantomData;
 
 use crate::bus::Core;
 use crate::means::Means;
-use crate::ring::{CellPool, Message, Producer, ring};
+use crate::ring::{CellPool, Message, Producer, Reader, ring};
+use crate::routing::Reading;
 use crate::stamp::Stamp;
 use crate::sync::Arc;
 use crate::topic::Topic;
@@ -28,13 +29,15 @@ pub struct RtPublisherSeed {
     pool: CellPool,
     /// Messages that it took out of a ring to make room, for a worker to drop.
     morgue: Producer<Message>,
+    /// Reads routings.
+    reader: Reader,
 }
 
 impl RtPublisherSeed {
     pub(crate) fn new(core: Arc<Core>, cells: u32) -> Self {
         let (morgue, dead) = ring(MORGUE);
-        core.rt_publisher_came(dead);
-        RtPublisherSeed { pool: CellPool::new(cells), core, morgue }
+        let reader = core.rt_publisher_came(dead);
+        RtPublisherSeed { pool: CellPool::new(cells), core, morgue, reader }
     }
 
     /// Binds it to the calling thread, for good. Allocates what has to be there before the first
@@ -82,10 +85,11 @@ impl RtPublisher {
     where
         T: Any + Copy + Send + Sync,
     {
-        let pool = &mut self.seed.pool;
+        let RtPublisherSeed { pool, morgue, reader, .. } = &mut self.seed;
         let build = |count| pool.fill(|| topic.meta(now), payload, count);
-        let means = Means::RealTime(&self.seed.morgue);
-        let (taken, marked) = topic.publish_marking::<T>(build, means);
+        let reading = Reading::Passing(&reader.enter());
+        let means = Means::RealTime(morgue);
+        let (taken, marked) = topic.publish_marking::<T>(build, &reading, means);
         self.rings |= marked;
         taken
     }

@@ -15,7 +15,7 @@ mod core_arm {
     pub(crate) use core::hint::spin_loop;
     pub(crate) use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
     pub(crate) use core::sync::atomic::{
-        AtomicBool, AtomicIsize, AtomicU32, AtomicU64, Ordering, fence,
+        AtomicBool, AtomicIsize, AtomicPtr, AtomicU32, AtomicU64, Ordering, compiler_fence, fence,
     };
     pub(crate) use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, Weak};
 
@@ -61,7 +61,7 @@ mod loom_arm {
     pub(crate) use loom::sync::Arc;
     pub(crate) use loom::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
     pub(crate) use loom::sync::atomic::{
-        AtomicBool, AtomicIsize, AtomicU32, AtomicU64, Ordering, fence as real_fence,
+        AtomicBool, AtomicIsize, AtomicPtr, AtomicU32, AtomicU64, Ordering, fence as real_fence,
     };
 
     /// The standard library's also in a model: nothing is ordered by its count.

@@ -3,12 +3,11 @@
 //! A topic holds its routing (`routing`) in an arc-swap. A publish reads it, counts who accepts the
 //! type, builds the message once with that many shares, and offers one to each ring. Subscribing,
 //! unsubscribing and forwarding replace the routing, under the bus's control lock, which no publish
-//! ever takes. Replaced routings are retired, not dropped: see `retired`.
+//! ever takes. Replaced routings are kept while somebody may be reading them: see `ring::shown`.
 
 use std::any::{Any, TypeId};
 use std::fmt;
 
-use arc_swap::ArcSwap;
 use crossbeam_utils::CachePadded;
 
 use crate::bus::Core;
@@ -18,7 +17,7 @@ use crate::gate::Gate;
 use crate::mailbox::{Mailbox, Reader, SubscriptionId};
 use crate::means::{Means, Ordinary};
 use crate::ring::{Lessor, Meta, Shares};
-use crate::routing::{Route, Routing};
+use crate::routing::{Reading, Route, Routing, RoutingCell};
 use crate::stamp::Stamp;
 use crate::statistics::TopicStatistics;
 use crate::subscription::{BusEnded, Subscribe, Subscription, SubscriptionChange};
@@ -84,7 +83,7 @@ impl TopicInfo {
 pub(crate) struct TopicShared {
     core: Arc<Core>,
     info: Lessor<TopicInfo>,
-    pub(crate) routing: ArcSwap<Routing>,
+    pub(crate) routing: RoutingCell,
     /// Messages that nobody accepted: they were never built.
     unheard: CachePadded<AtomicU64>,
     /// Messages that were accepted by somebody but not built, for want of a cell.
@@ -94,11 +93,11 @@ pub(crate) struct TopicShared {
 }
 
 impl TopicShared {
-    pub(crate) fn new(core: Arc<Core>, id: TopicId, name: &str) -> Self {
+    pub(crate) fn new(core: Arc<Core>, id: TopicId, name: &str, routing: RoutingCell) -> Self {
         TopicShared {
             core,
             info: Lessor::new(TopicInfo { id, name: name.into() }),
-            routing: ArcSwap::default(),
+            routing,
             unheard: CachePadded::new(AtomicU64::new(0)),
             unbuilt: AtomicU64::new(0),
             forwarded: CachePadded::new(AtomicU64::new(0)),
@@ -128,7 +127,7 @@ impl TopicShared {
 impl Drop for TopicShared {
     fn drop(&mut self) {
         self.core.forget_topic(self.info.name());
-        // Its readers are gone. A retired routing that forwards keeps a topic, which keeps the
+        // Its readers are gone. A replaced routing that forwards keeps a topic, which keeps the
         // bus's core, which keeps the routing: after the workers' end nobody else would look.
         self.core.sweep();
     }
@@ -192,7 +191,7 @@ impl Topic {
     ) -> Result<usize, WouldWait> {
         let id = TypeId::of::<T>();
         let ordinary = Ordinary::new(self.core());
-        self.shared.routing.load().route(id, |route| {
+        self.shared.routing.route(id, &Reading::Guarded, |route| {
             let count = self.begin(route, id);
             if count == 0 {
                 return Ok(0);
@@ -213,11 +212,11 @@ impl Topic {
     pub(crate) fn publish_marking<T: Any>(
         &self,
         build: impl FnOnce(u64) -> Option<Shares>,
+        reading: &Reading<'_>,
         means: Means<'_>,
     ) -> (usize, bool) {
         let id = TypeId::of::<T>();
-        // Dropping this guard never frees: see `retired`.
-        self.shared.routing.load().route(id, |route| {
+        self.shared.routing.route(id, reading, |route| {
             let count = self.begin(route, id);
             if count == 0 {
                 return (0, false);
@@ -325,7 +324,7 @@ impl Topic {
 
     fn announce(&self, routing: &Routing, change: SubscriptionChange) {
         let id = TypeId::of::<SubscriptionChange>();
-        routing.route(id, |route| {
+        routing.route(id, &Reading::Guarded, |route| {
             let count = route.count();
             if count > 0 {
                 route.count_forwarded();

@@ -24,7 +24,7 @@ struct Names {
     /// Names that are declined, registered or not yet.
     declined: HashSet<String>,
     /// What was declined before, while somebody may be reading it: whoever drops a guard last
-    /// would free it, and that may be a real-time publisher (see `retired`).
+    /// would free it, and that may be a real-time publisher (see `ring::shown`).
     replaced: Vec<Arc<HashSet<TypeId>>>,
 }
 

@@ -5,7 +5,7 @@ use loom::sync::Arc;
 use loom::sync::atomic::AtomicUsize;
 use loom::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use loom::thread;
-use stasis_bus::model::{FreeStack, Gate, Lessor, Mark, Page};
+use stasis_bus::model::{FreeStack, Gate, Lessor, Mark, Page, Readers};
 use stasis_bus::ring::{Pop, Refused, evicting_ring, ring};
 
 /// A model by name.
@@ -18,6 +18,8 @@ pub const MODELS: &[(&str, fn())] = &[
     ("a_mark_is_never_lost", a_mark_is_never_lost),
     ("cells_come_back_whole_from_two_threads", cells_come_back_whole_from_two_threads),
     ("the_last_to_return_frees_once", the_last_to_return_frees_once),
+    ("a_shown_value_outlives_its_readers", a_shown_value_outlives_its_readers),
+    ("a_list_is_replaced_and_its_ring_closed", a_list_is_replaced_and_its_ring_closed),
 ];
 
 /// Runs the model of this name.
@@ -273,4 +275,75 @@ fn the_last_to_return_frees_once() {
     drop(lessor);
     readers.into_iter().for_each(|reader| reader.join().unwrap());
     assert_eq!(frees.load(Relaxed), 1);
+}
+
+/// A value is replaced, and its end comes as soon as it is said to be unread, while a reader makes
+/// two passes: what a pass reads is whole and not yet at its end, and the second pass, which begins
+/// after the first has seen the new value, does not see the old one.
+fn a_shown_value_outlives_its_readers() {
+    struct Watched(UnsafeCell<u32>);
+    impl Drop for Watched {
+        fn drop(&mut self) {
+            // SAFETY: the end of the value is exclusive, or loom will say so.
+            self.0.with_mut(|content| unsafe { *content = 0 });
+        }
+    }
+    // SAFETY (model): shared reads only, and the write at its end.
+    unsafe impl Send for Watched {}
+    // SAFETY (model): as above.
+    unsafe impl Sync for Watched {}
+
+    let mut readers = Readers::new();
+    let mut reader = readers.admit();
+    let shown = Arc::new(readers.show(Arc::new(Watched(UnsafeCell::new(1)))));
+    let reads = shown.clone();
+    let passes = thread::spawn(move || {
+        let mut look = || {
+            let pass = reader.enter();
+            let value = reads.read(&pass).expect("its own reader");
+            // SAFETY: a shared read in a pass.
+            value.0.with(|content| unsafe { *content })
+        };
+        let seen = [look(), look()];
+        assert!(seen == [1, 1] || seen == [1, 2] || seen == [2, 2], "{seen:?}");
+    });
+    readers.replace(&shown, Arc::new(Watched(UnsafeCell::new(2))));
+    drop(readers.unread()); // asks who is inside
+    drop(readers.unread()); // looks whether they are done
+    passes.join().unwrap();
+    drop(readers.unread());
+    assert!(!readers.has_old(), "nobody reads it any more");
+}
+
+/// A subscription is taken off the list and its ring closed, while a publisher publishes to who is
+/// on the list: what the ring has accepted is delivered before its end, and the list that was
+/// replaced stays while the publisher walks it.
+fn a_list_is_replaced_and_its_ring_closed() {
+    let (producer, mut consumer) = ring(2);
+    let mut readers = Readers::new();
+    let mut reader = readers.admit();
+    let list = Arc::new(readers.show(Arc::new(vec![producer.clone()])));
+    let published = list.clone();
+    let publisher = thread::spawn(move || {
+        let mut publish = |value| {
+            let pass = reader.enter();
+            let list = published.read(&pass).expect("its own reader");
+            list.iter().filter(|ring| ring.push(Box::new(value)).is_ok()).count()
+        };
+        publish(1u32) + publish(2)
+    });
+    readers.replace(&list, Arc::new(Vec::new()));
+    producer.close();
+    drop((producer, readers.unread()));
+    let mut got = Vec::new();
+    loop {
+        match consumer.pop() {
+            Pop::Value(value) => got.push(*value),
+            Pop::Empty => thread::yield_now(),
+            Pop::Closed => break,
+            Pop::Lagged(missed) => panic!("{missed} lost"),
+        }
+    }
+    let accepted = publisher.join().unwrap();
+    assert_eq!(got, [1, 2][..accepted], "accepted and delivered differ");
 }

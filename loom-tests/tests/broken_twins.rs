@@ -28,6 +28,17 @@ const TWINS: &[(&str, &str)] = &[
     ("pool.take.acquire", "cells_come_back_whole_from_two_threads"),
     ("lease.settle", "the_last_to_return_frees_once"),
     ("lease.return", "the_last_to_return_frees_once"),
+    ("shown.enter.fence", "a_shown_value_outlives_its_readers"),
+    ("shown.enter.release", "a_shown_value_outlives_its_readers"),
+    ("shown.ask.fence", "a_shown_value_outlives_its_readers"),
+    ("shown.ask.inside", "a_shown_value_outlives_its_readers"),
+    ("shown.ask.acquire", "a_shown_value_outlives_its_readers"),
+    ("shown.leave.release", "a_shown_value_outlives_its_readers"),
+    ("shown.read.acquire", "a_shown_value_outlives_its_readers"),
+    ("shown.replace.release", "a_shown_value_outlives_its_readers"),
+    ("shown.wait.acquire", "a_shown_value_outlives_its_readers"),
+    ("shown.ask.fence", "a_list_is_replaced_and_its_ring_closed"),
+    ("ring.close.check", "a_list_is_replaced_and_its_ring_closed"),
 ];
 
 const CHILD: &str = "STASIS_LOOM_CHILD";

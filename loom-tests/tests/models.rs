@@ -19,6 +19,8 @@ models! {
     a_mark_is_never_lost
     cells_come_back_whole_from_two_threads
     the_last_to_return_frees_once
+    a_shown_value_outlives_its_readers
+    a_list_is_replaced_and_its_ring_closed
 }
 
 #[test]

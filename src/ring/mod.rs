@@ -6,6 +6,7 @@
 //!   carries commands to a real-time thread and retired objects away from it.
 //! - `lease`: an object that outlives its owner until everything lent has come back.
 //! - `message`: the shared, immutable message, counted by one write a publish.
+//! - `shown`: a value that the control side replaces while real-time readers read it for nothing.
 //! - `pool`, `free_stack`: preallocated message cells for a publisher that may not allocate.
 //!
 //! # The ring's story
@@ -42,6 +43,7 @@ mod lease;
 mod message;
 #[cfg(not(loom))]
 mod pool;
+mod shown;
 mod slot;
 
 use core::fmt;
@@ -62,6 +64,10 @@ pub(crate) use self::message::{Meta, Shares};
 pub use self::pool::CELL_PAYLOAD;
 #[cfg(not(loom))]
 pub(crate) use self::pool::CellPool;
+#[cfg(not(loom))]
+pub(crate) use self::shown::{Pass, Reader, Readers, Shown};
+#[cfg(loom)]
+pub use self::shown::{Pass, Reader, Readers, Shown};
 use self::slot::{Entry, Slot};
 use crate::sync::{
     Acquire, Arc, AtomicU64, Relaxed, Release, SharedSlice, broken, order, spin_loop,
