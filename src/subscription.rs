@@ -98,7 +98,8 @@ impl<'a> Subscribe<'a> {
         Subscribe { topic, capacity: 1024, overflow: Overflow::default(), filter: None }
     }
 
-    /// How many messages its ring holds: rounded up to a power of two; 1,024 if not said.
+    /// How many messages its ring holds: rounded up to a power of two; 1,024 if not said. 16 bytes
+    /// each; subscribing panics beyond 2^30.
     pub fn capacity(mut self, messages: usize) -> Self {
         self.capacity = messages;
         self

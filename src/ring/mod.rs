@@ -68,7 +68,7 @@ pub(crate) use self::pool::CellPool;
 pub(crate) use self::shown::{Pass, Reader, Readers, Shown};
 #[cfg(loom)]
 pub use self::shown::{Pass, Reader, Readers, Shown};
-use self::slot::{Entry, Slot};
+use self::slot::{Slot, Word, whole};
 use crate::sync::{
     Acquire, Arc, AtomicU64, Relaxed, Release, SharedSlice, broken, order, spin_loop,
 };
@@ -81,7 +81,7 @@ const ONE: u64 = 2;
 /// Makes a ring for at least `capacity` values: rounded up to a power of two, at least 2.
 ///
 /// # Panics
-/// When the capacity is beyond what the machine can address.
+/// When the capacity is beyond 2^30.
 pub fn ring<T>(capacity: usize) -> (Producer<T>, Consumer<T>) {
     make(capacity, false)
 }
@@ -89,12 +89,13 @@ pub fn ring<T>(capacity: usize) -> (Producer<T>, Consumer<T>) {
 /// As [`ring`], but producers may [`evict`](Producer::evict) the oldest value.
 ///
 /// # Panics
-/// When the capacity is beyond what the machine can address.
+/// When the capacity is beyond 2^30.
 pub fn evicting_ring<T>(capacity: usize) -> (Producer<T>, Consumer<T>) {
     make(capacity, true)
 }
 
 fn make<T>(capacity: usize, evicts: bool) -> (Producer<T>, Consumer<T>) {
+    assert!(capacity <= slot::MOST, "a ring holds at most {} values", slot::MOST);
     let capacity = capacity.next_power_of_two().max(2);
     let slots: Slots<T> = (0..capacity as u64).map(Slot::free_for).collect();
     let ring = Arc::new(Ring {
@@ -132,6 +133,14 @@ struct Tail {
     lost: AtomicU64,
 }
 
+/// What was taken out of a slot.
+struct Taken<T> {
+    position: u64,
+    value: T,
+    /// How many had been lost before: the lower half.
+    lost_before: u32,
+}
+
 impl<T> Ring<T> {
     fn slot(&self, position: u64) -> &Slot<T> {
         slot_of(&self.slots, position)
@@ -139,18 +148,17 @@ impl<T> Ring<T> {
 
     /// Takes the oldest value for whoever moves the head; `None` when it is not written yet, or
     /// another has taken it.
-    fn claim_oldest(&self, head: u64) -> Option<Entry<T>> {
+    fn claim_oldest(&self, head: u64) -> Option<Taken<T>> {
         let slot = self.slot(head);
-        if !slot.is_written(head) {
-            return None;
-        }
+        let word = slot.written(head)?;
         // Relaxed: the slot's stamp, read before, carries the data; the head only hands out
         // positions. It never goes back, so the slot cannot have been used again if this succeeds.
         if !broken("ring.evict.claim") {
             self.head.compare_exchange(head, head + 1, Relaxed, Relaxed).ok()?;
         }
         // SAFETY: written, and the position is ours alone: the head was moved past it by us.
-        Some(unsafe { slot.take(head, self.slots.len() as u64) })
+        let value = unsafe { slot.take(head, self.slots.len() as u64) };
+        Some(Taken { position: head, value, lost_before: word.lost() })
     }
 
     fn close(&self) {
@@ -164,7 +172,7 @@ impl<T> Drop for Ring<T> {
         // Nobody else is left: what was written and never taken is dropped here.
         let capacity = self.slots.len() as u64;
         let mut position = self.head.load(Relaxed);
-        while self.slot(position).is_written(position) {
+        while self.slot(position).written(position).is_some() {
             // SAFETY: exclusive access, written, and each position is visited once.
             drop(unsafe { self.slot(position).take(position, capacity) });
             position += 1;
@@ -205,7 +213,7 @@ pub struct Producer<T> {
 #[derive(Clone, Copy, Debug)]
 pub struct Glance {
     tail: u64,
-    stamp: u64,
+    slot: Word,
     lost: u64,
 }
 
@@ -239,7 +247,7 @@ impl<T> Producer<T> {
             if glance.tail & CLOSED != 0 && !broken("ring.close.check") {
                 return Err(Refused::Closed(value));
             }
-            if (glance.stamp.wrapping_sub(glance.position()) as i64) < 0 {
+            if glance.slot.ahead_of(glance.position()) < 0 {
                 return Err(Refused::Full(value));
             }
             match self.put_at(glance, value) {
@@ -258,8 +266,8 @@ impl<T> Producer<T> {
         // Read before the claim, so that it never counts a loss behind this entry. Relaxed: what
         // this publish must see was counted before it began.
         let lost = self.ring.tail.lost.load(Relaxed);
-        let stamp = slot_of(&self.slots, tail >> 1).stamp_for_producer();
-        Glance { tail, stamp, lost }
+        let slot = slot_of(&self.slots, tail >> 1).word_for_producer();
+        Glance { tail, slot, lost }
     }
 
     /// One try to put `value` where a glance has looked; gives the position. The glance may be
@@ -270,18 +278,17 @@ impl<T> Producer<T> {
     /// The value: full, closed, or another was faster. [`offer`](Self::offer) tells them apart.
     #[inline]
     pub fn put_at(&self, glance: Glance, value: T) -> Result<u64, T> {
-        let Glance { tail, stamp, lost } = glance;
+        let Glance { tail, slot, lost } = glance;
         let position = glance.position();
         let is_open = tail & CLOSED == 0 || broken("ring.close.check");
         let word = &self.ring.tail.word;
         // Relaxed: the slot's stamp carries the data; the tail only hands out positions.
         if is_open
-            && stamp == position
+            && slot.ahead_of(position) == 0
             && word.compare_exchange(tail, tail + ONE, Relaxed, Relaxed).is_ok()
         {
-            let entry = Entry { value, lost_before: lost };
             // SAFETY: the position is ours and its slot's stamp said so.
-            unsafe { slot_of(&self.slots, position).write(position, entry) };
+            unsafe { slot_of(&self.slots, position).write(position, value, lost) };
             return Ok(position);
         }
         Err(value)
@@ -294,7 +301,7 @@ impl<T> Producer<T> {
         if !ring.evicts {
             return None;
         }
-        ring.claim_oldest(ring.head.load(Relaxed)).map(|entry| entry.value)
+        ring.claim_oldest(ring.head.load(Relaxed)).map(|oldest| oldest.value)
     }
 
     /// Counts one value as lost here: the consumer is told between the values around it.
@@ -389,36 +396,47 @@ impl<T> Consumer<T> {
         if let Some(value) = self.held.take() {
             return Pop::Value(value);
         }
-        let Some((position, entry)) = self.take() else { return self.at_end() };
-        let lost = entry.lost_before.saturating_sub(self.told);
-        let missed = lost + (position - self.head);
-        self.told += lost;
+        let Some(Taken { position, value, lost_before }) = self.take() else {
+            return self.at_end();
+        };
+        let missed = self.lost_before(lost_before) + (position - self.head);
         self.head = position + 1;
         if missed == 0 {
-            return Pop::Value(entry.value);
+            return Pop::Value(value);
         }
-        self.held = Some(entry.value);
+        self.held = Some(value);
         Pop::Lagged(missed)
+    }
+
+    /// How many losses are to be told before an entry with this count: the lower half of it.
+    #[inline]
+    fn lost_before(&mut self, low: u32) -> u64 {
+        if low == self.told as u32 {
+            return 0; // nearly always, and then the producers' line is left alone
+        }
+        // Relaxed: the entry's Acquire has made at least its own count visible.
+        let lost_before = whole(low, self.ring.tail.lost.load(Relaxed));
+        let lost = lost_before.saturating_sub(self.told);
+        self.told += lost;
+        lost
     }
 
     /// Takes out the oldest entry that is there, with its position.
     #[inline]
-    fn take(&self) -> Option<(u64, Entry<T>)> {
+    fn take(&self) -> Option<Taken<T>> {
         let ring = &*self.ring;
         if !ring.evicts {
-            let slot = ring.slot(self.head);
-            if !slot.is_written(self.head) {
-                return None;
-            }
+            let (slot, position) = (ring.slot(self.head), self.head);
+            let word = slot.written(position)?;
             // SAFETY: we are the only one who takes, and our head moves on in `pop`.
-            let entry = unsafe { slot.take(self.head, ring.slots.len() as u64) };
-            ring.head.store(self.head + 1, Relaxed); // statistics
-            return Some((self.head, entry));
+            let value = unsafe { slot.take(position, ring.slots.len() as u64) };
+            ring.head.store(position + 1, Relaxed); // statistics
+            return Some(Taken { position, value, lost_before: word.lost() });
         }
         loop {
             let head = ring.head.load(Relaxed);
-            if let Some(entry) = ring.claim_oldest(head) {
-                return Some((head, entry));
+            if let Some(taken) = ring.claim_oldest(head) {
+                return Some(taken);
             }
             if ring.head.load(Relaxed) == head {
                 return None; // not written yet
@@ -467,7 +485,7 @@ impl<T> Consumer<T> {
     pub fn has_news(&self) -> bool {
         let ring = &*self.ring;
         let head = if ring.evicts { ring.head.load(Relaxed) } else { self.head };
-        if self.held.is_some() || head != self.head || ring.slot(head).is_written(head) {
+        if self.held.is_some() || head != self.head || ring.slot(head).written(head).is_some() {
             return true;
         }
         let tail = ring.tail.word.load(Relaxed);
