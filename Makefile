@@ -42,5 +42,5 @@ loom: ## Model-check the lock-free parts, and their broken twins
 stress: ## Stress the bus (SECONDS=600)
 	STASIS_STRESS_SECONDS=$(or $(SECONDS),60) $(CARGO) test --locked --release --test stress -- --nocapture
 
-bench: setup ## Measure (BENCH=fanout_by_subscribers for one of them)
+bench: setup ## Measure (BENCH=fanout for one of them)
 	$(CARGO) bench --locked $(if $(BENCH),--bench $(BENCH),--benches)

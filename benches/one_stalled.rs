@@ -11,29 +11,23 @@ mod fan_out;
 
 use criterion::{BenchmarkId, Criterion};
 
-use fan_out::{CAPACITY, Contender, Room, group, time_publishes};
+use fan_out::{CAPACITY, Contender, group, time_publishes};
 
 const SUBSCRIBERS: usize = 8;
 
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
-    for (name, room) in [("stalled heap", Room::Heap), ("stalled ready", Room::Ready)] {
-        with_one_stalled(&mut criterion, name, room);
-    }
-    criterion.final_summary();
-}
-
-fn with_one_stalled(criterion: &mut Criterion, name: &str, room: Room) {
-    let mut group = group(criterion, name);
+    let mut group = group(&mut criterion, "one_stalled");
     for contender in Contender::ALL {
         for (case, readers) in [("all read", SUBSCRIBERS), ("one stalled", SUBSCRIBERS - 1)] {
             group.bench_function(BenchmarkId::new(contender.name(), case), |bencher| {
-                let mut fan_out = contender.make(SUBSCRIBERS, room);
+                let mut fan_out = contender.make(SUBSCRIBERS);
                 // Fills the ring of the one that stalls.
-                time_publishes(&mut *fan_out, 2 * CAPACITY as u64, readers);
-                bencher.iter_custom(|count| time_publishes(&mut *fan_out, count, readers));
+                time_publishes(&mut fan_out, 2 * CAPACITY as u64, readers);
+                bencher.iter_custom(|count| time_publishes(&mut fan_out, count, readers));
             });
         }
     }
     group.finish();
+    criterion.final_summary();
 }

@@ -1,83 +1,96 @@
-//! The bus: `Topic::publish` and `RtPublisher::publish`.
+//! The bus: `Topic::publish` and `RtPublisher::publish`, with a type filter, its counters, and every
+//! overflow policy at work.
 
 use std::hint::black_box;
 
-use stasis_bus::{Bus, PullSubscription, RtPublisher, Settings, Stamp, Topic};
+use stasis_bus::{Bus, Delivery, Overflow, PullSubscription, RtPublisher, Settings, Stamp, Topic};
 
-use super::{CAPACITY, EVENT, Event, FanOut};
+use super::{CAPACITY, Event, FanOut, Publish, Read};
 
-/// A bus of its own, with a worker that has nothing to do.
 fn quiet_bus() -> Bus {
     let settings = Settings { workers: 1, look_ms: u16::MAX, ..Settings::default() };
     Bus::new(settings).expect("there is room for a thread")
 }
 
-fn subscribe(topic: &Topic, subscribers: usize) -> Vec<PullSubscription> {
-    let subscribe =
-        || topic.subscribe().capacity(CAPACITY).accept::<Event>().pull().expect("the bus is there");
-    (0..subscribers).map(|_| subscribe()).collect()
-}
-
-fn drain_subscriptions(subscriptions: &mut [PullSubscription], readers: usize) {
-    for subscription in &mut subscriptions[..readers] {
-        while let Ok(delivery) = subscription.try_recv() {
-            black_box(delivery.downcast_ref::<Event>().map(|event| event.0[0]));
-        }
+/// The policies in turn, the default one first.
+fn policy(subscriber: usize) -> Overflow {
+    match subscriber % 5 {
+        0 => Overflow::DropNewest,
+        1 => Overflow::DropOldest,
+        2 => Overflow::Spill { limit: CAPACITY },
+        3 => Overflow::Block,
+        _ => Overflow::conflate(|message| message.downcast_ref().map(Event::number)),
     }
 }
 
-/// `Topic::publish`: a message on the heap.
-pub struct Ordinary {
+fn subscribe(topic: &Topic, subscribers: usize) -> Subscribers {
+    let subscribe = |subscriber| {
+        let subscribe = topic.subscribe().capacity(CAPACITY).accept::<Event>();
+        let mut reader = subscribe.overflow(policy(subscriber)).pull().expect("the bus is there");
+        reader.try_recv().expect("its own first message");
+        reader
+    };
+    Subscribers((0..subscribers).map(subscribe).collect())
+}
+
+struct Subscribers(Vec<PullSubscription>);
+
+impl Read for Subscribers {
+    fn drain(&mut self, readers: usize) -> u64 {
+        let mut read = 0;
+        for subscription in &mut self.0[..readers] {
+            while let Ok(delivery) = subscription.try_recv() {
+                assert!(!matches!(delivery, Delivery::Lagged(_)), "lost");
+                black_box(delivery.downcast_ref().map(Event::number));
+                read += 1;
+            }
+        }
+        read
+    }
+}
+
+/// `Topic::publish`: a message on the heap, and a look at the clock.
+pub fn ordinary(subscribers: usize) -> FanOut {
+    let bus = quiet_bus();
+    let topic = bus.topic("bench");
+    let readers = Box::new(subscribe(&topic, subscribers));
+    FanOut { publisher: Box::new(Ordinary { topic, number: 0, _bus: bus }), readers }
+}
+
+struct Ordinary {
     topic: Topic,
-    subscriptions: Vec<PullSubscription>,
+    number: u64,
     _bus: Bus,
 }
 
-impl Ordinary {
-    pub fn new(subscribers: usize) -> Self {
-        let bus = quiet_bus();
-        let topic = bus.topic("bench");
-        Ordinary { subscriptions: subscribe(&topic, subscribers), topic, _bus: bus }
-    }
-}
-
-impl FanOut for Ordinary {
-    fn publish(&mut self) {
-        black_box(self.topic.publish(black_box(EVENT)));
-    }
-
-    fn drain(&mut self, readers: usize) {
-        drain_subscriptions(&mut self.subscriptions, readers);
+impl Publish for Ordinary {
+    fn publish(&mut self) -> usize {
+        self.number += 1;
+        self.topic.publish(black_box(Event::numbered(self.number)))
     }
 }
 
 /// `RtPublisher::publish`: a message in a cell of its pool, and the time as an argument.
-pub struct RealTime {
+pub fn real_time(subscribers: usize) -> FanOut {
+    let bus = quiet_bus();
+    let topic = bus.topic("bench");
+    let readers = Box::new(subscribe(&topic, subscribers));
+    let publisher = bus.rt_publisher(2 * CAPACITY as u32).bind();
+    let publisher = RealTime { publisher, topic, number: 0, _bus: bus };
+    FanOut { publisher: Box::new(publisher), readers }
+}
+
+struct RealTime {
     publisher: RtPublisher,
     topic: Topic,
-    subscriptions: Vec<PullSubscription>,
+    number: u64,
     _bus: Bus,
 }
 
-impl RealTime {
-    pub fn new(subscribers: usize) -> Self {
-        let bus = quiet_bus();
-        let topic = bus.topic("bench");
-        RealTime {
-            publisher: bus.rt_publisher(2 * CAPACITY as u32).bind(),
-            subscriptions: subscribe(&topic, subscribers),
-            topic,
-            _bus: bus,
-        }
-    }
-}
-
-impl FanOut for RealTime {
-    fn publish(&mut self) {
-        black_box(self.publisher.publish(&self.topic, black_box(Stamp::ZERO), black_box(EVENT)));
-    }
-
-    fn drain(&mut self, readers: usize) {
-        drain_subscriptions(&mut self.subscriptions, readers);
+impl Publish for RealTime {
+    fn publish(&mut self) -> usize {
+        self.number += 1;
+        let (now, event) = (Stamp::from_ns(self.number), Event::numbered(self.number));
+        self.publisher.publish(&self.topic, now, black_box(event))
     }
 }

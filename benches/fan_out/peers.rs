@@ -1,166 +1,172 @@
-//! The peers: what one would use instead.
+//! The peers: what one would use instead, one bounded queue a subscriber. Messages come from a pool
+//! of shared ones, each of which is filled again when all subscribers are done with it.
 
-use std::collections::VecDeque;
 use std::hint::black_box;
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender};
 use crossbeam_queue::ArrayQueue;
 use tokio::sync::broadcast;
 
-use super::{CAPACITY, EVENT, Event, FanOut, Room};
+use super::{CAPACITY, Event, FanOut, Publish, Read};
 
-/// Where the messages come from.
-struct Messages {
-    /// Made beforehand and used in turn; none: each is allocated.
-    ready: Vec<Arc<Event>>,
-    next: usize,
+/// What they send.
+pub type Message = Arc<Stamped>;
+
+pub struct Stamped {
+    stamp: u64,
+    event: Event,
 }
 
-impl Messages {
-    fn new(room: Room) -> Self {
-        let count = if room == Room::Ready { CAPACITY } else { 0 };
-        Messages { ready: (0..count).map(|_| Arc::new(EVENT)).collect(), next: 0 }
+/// Messages that were made beforehand and are used in turn.
+struct Pool {
+    messages: Vec<Message>,
+    now: u64,
+}
+
+impl Pool {
+    fn new() -> Self {
+        let message = || Arc::new(Stamped { stamp: 0, event: Event::numbered(0) });
+        Pool { messages: (0..2 * CAPACITY).map(|_| message()).collect(), now: 0 }
     }
 
-    /// Lends the next message to `publish`.
+    /// The next message, with the time and an event.
     #[inline]
-    fn with<R>(&mut self, publish: impl FnOnce(&Arc<Event>) -> R) -> R {
-        if self.ready.is_empty() {
-            return publish(&Arc::new(black_box(EVENT)));
+    fn fill(&mut self) -> &Message {
+        self.now += 1;
+        let filled = Stamped { stamp: self.now, event: black_box(Event::numbered(self.now)) };
+        let next = self.now as usize % self.messages.len();
+        let message = &mut self.messages[next];
+        match Arc::get_mut(message) {
+            Some(place) => *place = filled,
+            // Somebody who stalls has it for good.
+            None => *message = Arc::new(filled),
         }
-        self.next = (self.next + 1) % CAPACITY;
-        publish(&self.ready[self.next])
+        message
     }
 }
 
-/// A queue that one subscriber owns.
+fn read(message: &Message) {
+    black_box((message.stamp, message.event.number()));
+}
+
+/// A queue that one subscriber owns: its two ends.
 pub trait Queue {
-    fn new() -> Self;
+    type Reader: Send + 'static;
+    fn make() -> (Self, Self::Reader)
+    where
+        Self: Sized;
     /// Puts a message in; `false` when it is full.
-    fn offer(&self, message: Arc<Event>) -> bool;
-    fn take(&self) -> Option<Arc<Event>>;
+    fn offer(&self, message: Message) -> bool;
+    fn take(reader: &mut Self::Reader) -> Option<Message>;
 }
 
 /// A fan-out made of one queue a subscriber, with a clone of the message for each.
 pub struct QueueEach<Q> {
     queues: Vec<Q>,
-    messages: Messages,
+    pool: Pool,
 }
 
-impl<Q: Queue> QueueEach<Q> {
-    pub fn new(subscribers: usize, room: Room) -> Self {
-        let queues = (0..subscribers).map(|_| Q::new()).collect();
-        QueueEach { queues, messages: Messages::new(room) }
+impl<Q: Queue + 'static> QueueEach<Q> {
+    pub fn fan_out(subscribers: usize) -> FanOut {
+        let (queues, readers) = (0..subscribers).map(|_| Q::make()).unzip();
+        let publisher = Box::new(QueueEach { queues, pool: Pool::new() });
+        FanOut { publisher, readers: Box::new(ReadEach::<Q>(readers)) }
     }
 }
 
-impl<Q: Queue> FanOut for QueueEach<Q> {
-    fn publish(&mut self) {
-        let queues = &self.queues;
-        let taken = self.messages.with(|message| {
-            queues.iter().map(|queue| usize::from(queue.offer(message.clone()))).sum::<usize>()
-        });
-        black_box(taken);
+impl<Q: Queue> Publish for QueueEach<Q> {
+    fn publish(&mut self) -> usize {
+        let message = self.pool.fill();
+        self.queues.iter().filter(|queue| queue.offer(message.clone())).count()
     }
+}
 
-    fn drain(&mut self, readers: usize) {
-        for queue in &self.queues[..readers] {
-            while let Some(message) = queue.take() {
-                black_box(message.0[0]);
+struct ReadEach<Q: Queue>(Vec<Q::Reader>);
+
+impl<Q: Queue> Read for ReadEach<Q> {
+    fn drain(&mut self, readers: usize) -> u64 {
+        let mut count = 0;
+        for reader in &mut self.0[..readers] {
+            while let Some(message) = Q::take(reader) {
+                read(&message);
+                count += 1;
             }
         }
+        count
     }
 }
 
-impl Queue for ArrayQueue<Arc<Event>> {
-    fn new() -> Self {
-        ArrayQueue::new(CAPACITY)
+impl Queue for Arc<ArrayQueue<Message>> {
+    type Reader = Self;
+
+    fn make() -> (Self, Self) {
+        let queue = Arc::new(ArrayQueue::new(CAPACITY));
+        (queue.clone(), queue)
     }
 
-    fn offer(&self, message: Arc<Event>) -> bool {
+    fn offer(&self, message: Message) -> bool {
         self.push(message).is_ok()
     }
 
-    fn take(&self) -> Option<Arc<Event>> {
-        self.pop()
+    fn take(reader: &mut Self) -> Option<Message> {
+        reader.pop()
     }
 }
 
-pub type Channel = (Sender<Arc<Event>>, Receiver<Arc<Event>>);
+pub type Channel = Sender<Message>;
 
 impl Queue for Channel {
-    fn new() -> Self {
+    type Reader = Receiver<Message>;
+
+    fn make() -> (Self, Self::Reader) {
         crossbeam_channel::bounded(CAPACITY)
     }
 
-    fn offer(&self, message: Arc<Event>) -> bool {
-        self.0.try_send(message).is_ok()
+    fn offer(&self, message: Message) -> bool {
+        self.try_send(message).is_ok()
     }
 
-    fn take(&self) -> Option<Arc<Event>> {
-        self.1.try_recv().ok()
-    }
-}
-
-/// What one writes without a library. The standard library's `notify_one` is a system call, also
-/// when nobody waits.
-pub struct Locked {
-    messages: Mutex<VecDeque<Arc<Event>>>,
-    has_messages: Condvar,
-}
-
-impl Queue for Locked {
-    fn new() -> Self {
-        let messages = Mutex::new(VecDeque::with_capacity(CAPACITY));
-        Locked { messages, has_messages: Condvar::new() }
-    }
-
-    fn offer(&self, message: Arc<Event>) -> bool {
-        let mut messages = self.messages.lock().expect("nobody panics");
-        if messages.len() == CAPACITY {
-            return false;
-        }
-        messages.push_back(message);
-        drop(messages);
-        self.has_messages.notify_one();
-        true
-    }
-
-    fn take(&self) -> Option<Arc<Event>> {
-        self.messages.lock().expect("nobody panics").pop_front()
+    fn take(reader: &mut Self::Reader) -> Option<Message> {
+        reader.try_recv().ok()
     }
 }
 
 /// `tokio::sync::broadcast`: one ring for all. A slow reader loses the oldest messages.
 pub struct Broadcast {
-    sender: broadcast::Sender<Arc<Event>>,
-    receivers: Vec<broadcast::Receiver<Arc<Event>>>,
-    messages: Messages,
+    sender: broadcast::Sender<Message>,
+    pool: Pool,
 }
 
 impl Broadcast {
-    pub fn new(subscribers: usize, room: Room) -> Self {
+    pub fn fan_out(subscribers: usize) -> FanOut {
+        // Its ring keeps a message until another takes its place, so it has to be shorter than
+        // the pool for a message to be free again.
         let (sender, _) = broadcast::channel(CAPACITY);
-        Broadcast {
-            receivers: (0..subscribers).map(|_| sender.subscribe()).collect(),
-            sender,
-            messages: Messages::new(room),
-        }
+        let readers = (0..subscribers).map(|_| sender.subscribe()).collect();
+        let publisher = Box::new(Broadcast { sender, pool: Pool::new() });
+        FanOut { publisher, readers: Box::new(ReadBroadcast(readers)) }
     }
 }
 
-impl FanOut for Broadcast {
-    fn publish(&mut self) {
-        let sender = &self.sender;
-        black_box(self.messages.with(|message| sender.send(message.clone()).is_ok()));
+impl Publish for Broadcast {
+    fn publish(&mut self) -> usize {
+        let message = self.pool.fill();
+        self.sender.send(message.clone()).unwrap_or(0)
     }
+}
 
-    fn drain(&mut self, readers: usize) {
-        for receiver in &mut self.receivers[..readers] {
+struct ReadBroadcast(Vec<broadcast::Receiver<Message>>);
+
+impl Read for ReadBroadcast {
+    fn drain(&mut self, readers: usize) -> u64 {
+        let mut count = 0;
+        for receiver in &mut self.0[..readers] {
             while let Ok(message) = receiver.try_recv() {
-                black_box(message.0[0]);
+                read(&message);
+                count += 1;
             }
         }
+        count
     }
 }
