@@ -75,7 +75,8 @@ pub fn real_time(subscribers: usize) -> FanOut {
     let bus = quiet_bus();
     let topic = bus.topic("bench");
     let readers = Box::new(subscribe(&topic, subscribers));
-    let publisher = bus.rt_publisher(2 * CAPACITY as u32).bind();
+    // One that stalls keeps a ring of them, and as many behind it.
+    let publisher = bus.rt_publisher(4 * CAPACITY as u32).bind();
     let publisher = RealTime { publisher, topic, number: 0, _bus: bus };
     FanOut { publisher: Box::new(publisher), readers }
 }
