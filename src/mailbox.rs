@@ -157,8 +157,9 @@ impl Mailbox {
         while let Err(Refused::Full(message)) = outcome {
             // Bounded for real-time publishers; the others go on while there is hope.
             tries = tries.saturating_sub(1);
-            if tries == 0 || !self.make_room(means) {
-                self.producer.lose();
+            let room = if tries == 0 { Err(None) } else { self.make_room(means) };
+            if let Err(cause) = room {
+                self.lose(cause);
                 return Err(message);
             }
             outcome = self.producer.offer(message, means.tries());
@@ -166,8 +167,7 @@ impl Mailbox {
         outcome.map(|position| self.watch(&self.producer, position)).map_err(|refused| {
             // Closed: it has unsubscribed meanwhile, which is not a loss.
             if matches!(refused, Refused::Contended(_)) {
-                self.contended.fetch_add(1, Relaxed);
-                self.producer.lose();
+                self.lose(Some(&self.contended));
             }
             refused.into_inner()
         })
@@ -232,9 +232,10 @@ impl Mailbox {
         }
     }
 
-    /// Makes room in the full ring, or waits for it. `false`: not possible.
+    /// Makes room in the full ring, or waits for it. The error, when that cannot be: what to count
+    /// the loss as, if not as one of a full ring.
     #[cold]
-    fn make_room(&self, means: &Means<'_>) -> bool {
+    fn make_room(&self, means: &Means<'_>) -> Result<(), Option<&AtomicU64>> {
         match (self.full, means) {
             (Full::Evict, _) if means.can_discard() => {
                 match self.producer.evict() {
@@ -245,33 +246,29 @@ impl Mailbox {
                     // The oldest is only claimed, its publisher was interrupted: let it finish.
                     None => means.yield_now(),
                 }
-                true
             }
             (Full::Wait, Means::Ordinary(publish)) => {
                 if publish.in_callback {
                     publish.would_wait.set(Some(self.id));
-                    self.blocked.fetch_add(1, Relaxed);
-                    return false;
+                    return Err(Some(&self.blocked));
                 }
                 // Its reader may be asleep, woken by us only after this publish.
                 publish.wake_now(self);
                 self.room.wait(&self.producer);
-                true
             }
             (Full::Run, Means::Ordinary(_)) => {
                 self.run_inline();
                 means.yield_now();
-                true
             }
             (Full::Stage, Means::Ordinary(_)) => {
                 if let Some(staged) = &self.staged {
                     staged.try_intake();
                 }
                 means.yield_now();
-                true
             }
-            _ => false,
+            _ => return Err(None),
         }
+        Ok(())
     }
 
     /// Whether ordinary publishers run its callback themselves.
@@ -326,8 +323,17 @@ impl Mailbox {
 
     /// Counts a message that was never built because the publisher's pool was empty.
     pub(crate) fn lose_to_empty_pool(&self) {
-        self.exhausted.fetch_add(1, Relaxed);
-        self.producer.lose();
+        self.lose(Some(&self.exhausted));
+    }
+
+    /// Counts a loss, and its cause if that is another than a full ring, unless the reader has seen
+    /// the end.
+    fn lose(&self, cause: Option<&AtomicU64>) {
+        if self.producer.lose()
+            && let Some(cause) = cause
+        {
+            cause.fetch_add(1, Relaxed);
+        }
     }
 
     /// The reader has taken something out: a publisher may be waiting for the room.

@@ -14,6 +14,7 @@ pub const MODELS: &[(&str, fn())] = &[
     ("a_full_ring_tells_its_loss_in_place", a_full_ring_tells_its_loss_in_place),
     ("an_eviction_races_the_consumer", an_eviction_races_the_consumer),
     ("closing_meets_a_late_producer", closing_meets_a_late_producer),
+    ("a_loss_at_the_end_is_told_or_not_counted", a_loss_at_the_end_is_told_or_not_counted),
     ("a_sleeping_consumer_is_always_woken", a_sleeping_consumer_is_always_woken),
     ("a_mark_is_never_lost", a_mark_is_never_lost),
     ("cells_come_back_whole_from_two_threads", cells_come_back_whole_from_two_threads),
@@ -64,9 +65,12 @@ fn two_producers_wrap_a_small_ring() {
 }
 
 /// A producer meets a ring that may be full: it gets in, or counts a loss; the consumer is told of
-/// the loss after what was in before it and before what came after it.
+/// the loss after what was in before it and before what came after it. What the producer did before
+/// it closed the ring is seen by who has seen the end.
 fn a_full_ring_tells_its_loss_in_place() {
     let (producer, mut consumer) = ring(2);
+    let closing = Arc::new(AtomicUsize::new(0));
+    let closes = closing.clone();
     producer.push(1).unwrap();
     producer.push(2).unwrap();
     let writer = thread::spawn(move || {
@@ -77,6 +81,7 @@ fn a_full_ring_tells_its_loss_in_place() {
                 refused += 1;
             }
         }
+        closes.store(1, Relaxed);
         producer.close();
         refused
     });
@@ -89,6 +94,7 @@ fn a_full_ring_tells_its_loss_in_place() {
             Pop::Closed => break,
         }
     }
+    assert_eq!(closing.load(Relaxed), 1, "the end was seen before it");
     let refused = writer.join().unwrap();
     // Where the writer lost its values is known by what is missing.
     let expected: &[u32] = match (refused, seen.contains(&3), seen.contains(&4)) {
@@ -152,6 +158,28 @@ fn closing_meets_a_late_producer() {
     }
     let accepted = writer.join().unwrap();
     assert_eq!(got, u32::from(accepted), "accepted and delivered differ");
+    assert_eq!(consumer.pop(), Pop::Closed);
+}
+
+/// A producer finds the ring full and counts its loss while the ring is closed and read to its end:
+/// the consumer is told of it, or it does not count.
+fn a_loss_at_the_end_is_told_or_not_counted() {
+    let (producer, mut consumer) = ring(2);
+    let closer = producer.clone();
+    let writer = thread::spawn(move || producer.lose());
+    closer.close();
+    let mut told = 0;
+    loop {
+        match consumer.pop() {
+            Pop::Value(()) => unreachable!("nothing was put in"),
+            Pop::Lagged(missed) => told += missed,
+            Pop::Empty => thread::yield_now(),
+            Pop::Closed => break,
+        }
+    }
+    let counted = writer.join().unwrap();
+    assert_eq!(told, u64::from(counted));
+    assert_eq!(closer.lost(), told);
     assert_eq!(consumer.pop(), Pop::Closed);
 }
 

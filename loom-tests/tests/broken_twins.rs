@@ -17,6 +17,7 @@ const TWINS: &[(&str, &str)] = &[
     ("ring.close.release", "a_full_ring_tells_its_loss_in_place"),
     ("ring.end.acquire", "a_full_ring_tells_its_loss_in_place"),
     ("ring.end.losses", "a_full_ring_tells_its_loss_in_place"),
+    ("ring.end.settle", "a_loss_at_the_end_is_told_or_not_counted"),
     ("ring.close.check", "closing_meets_a_late_producer"),
     ("ring.end.check", "closing_meets_a_late_producer"),
     ("ring.evict.claim", "an_eviction_races_the_consumer"),

@@ -15,6 +15,7 @@ models! {
     a_full_ring_tells_its_loss_in_place
     an_eviction_races_the_consumer
     closing_meets_a_late_producer
+    a_loss_at_the_end_is_told_or_not_counted
     a_sleeping_consumer_is_always_woken
     a_mark_is_never_lost
     cells_come_back_whole_from_two_threads

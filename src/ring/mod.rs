@@ -77,6 +77,9 @@ use crate::sync::{
 const CLOSED: u64 = 1;
 /// What a claim adds to the tail word.
 const ONE: u64 = 2;
+/// The bit of the count of losses that says that the consumer has seen the end: nothing is lost
+/// any more.
+const SETTLED: u64 = 1 << 63;
 
 /// Makes a ring for at least `capacity` values: rounded up to a power of two, at least 2.
 ///
@@ -104,7 +107,10 @@ fn make<T>(capacity: usize, evicts: bool) -> (Producer<T>, Consumer<T>) {
         slots: slots.clone(),
         evicts,
     });
-    (Producer { ring: ring.clone(), slots }, Consumer { ring, head: 0, told: 0, held: None })
+    (
+        Producer { ring: ring.clone(), slots },
+        Consumer { ring, head: 0, told: 0, held: None, settled: None },
+    )
 }
 
 /// Shared, so that a producer has them at hand and need not ask the ring first.
@@ -129,7 +135,7 @@ struct Ring<T> {
 struct Tail {
     /// The next position, shifted left by one; the lowest bit is [`CLOSED`].
     word: AtomicU64,
-    /// Values that did not get in.
+    /// Values that did not get in; the highest bit is [`SETTLED`].
     lost: AtomicU64,
 }
 
@@ -162,7 +168,7 @@ impl<T> Ring<T> {
     }
 
     fn close(&self) {
-        // Pairs with the Acquire load in `pop`: losses counted before the end are told before it.
+        // Pairs with the Acquire load in `pop`: who sees the end sees what was done before it.
         self.tail.word.fetch_or(CLOSED, order("ring.close.release", Release));
     }
 }
@@ -304,11 +310,17 @@ impl<T> Producer<T> {
         ring.claim_oldest(ring.head.load(Relaxed)).map(|oldest| oldest.value)
     }
 
-    /// Counts one value as lost here: the consumer is told between the values around it.
-    pub fn lose(&self) {
+    /// Counts one value as lost here: the consumer is told between the values around it. `false`:
+    /// not counted, since the consumer has seen the end of the ring.
+    pub fn lose(&self) -> bool {
+        let lost = &self.ring.tail.lost;
         // Pairs with the Acquire load in `pop`: who sees the count also sees a tail at least as
         // far as the one that was full.
-        self.ring.tail.lost.fetch_add(1, order("ring.lose.release", Release));
+        let before = lost.fetch_add(1, order("ring.lose.release", Release));
+        if before & SETTLED != 0 {
+            lost.fetch_sub(1, Relaxed); // nobody will be told, so it does not count
+        }
+        before & SETTLED == 0
     }
 
     /// Closes the ring: what was put in before is delivered, what comes later is refused.
@@ -333,7 +345,7 @@ impl<T> Producer<T> {
 
     /// How many values were [lost](Self::lose).
     pub fn lost(&self) -> u64 {
-        self.ring.tail.lost.load(Relaxed)
+        self.ring.tail.lost.load(Relaxed) & !SETTLED
     }
 
     /// Whether every slot is occupied, as far as can be seen from here.
@@ -386,6 +398,8 @@ pub struct Consumer<T> {
     told: u64,
     /// Taken out, but a loss before it had to be told first.
     held: Option<T>,
+    /// The end is reached: so many losses there were.
+    settled: Option<u64>,
 }
 
 impl<T> Consumer<T> {
@@ -415,7 +429,7 @@ impl<T> Consumer<T> {
             return 0; // nearly always, and then the producers' line is left alone
         }
         // Relaxed: the entry's Acquire has made at least its own count visible.
-        let lost_before = whole(low, self.ring.tail.lost.load(Relaxed));
+        let lost_before = whole(low, self.ring.tail.lost.load(Relaxed) & !SETTLED);
         let lost = lost_before.saturating_sub(self.told);
         self.told += lost;
         lost
@@ -447,6 +461,9 @@ impl<T> Consumer<T> {
 
     /// Nothing could be taken: what is left to tell.
     fn at_end(&mut self) -> Pop<T> {
+        if let Some(lost) = self.settled {
+            return if lost > self.told { self.tell(lost, self.head) } else { Pop::Closed };
+        }
         let ring = &*self.ring;
         // Pairs with the Release in `lose`: the losses counted here happened at a tail no further
         // than the one read next, so they belong before our head if the two are equal.
@@ -463,12 +480,17 @@ impl<T> Consumer<T> {
         if tail & CLOSED == 0 {
             return Pop::Empty;
         }
-        // Once more: a loss may have been counted since, and before the ring was closed.
-        let lost = ring.tail.lost.load(Relaxed);
-        if lost > self.told && !broken("ring.end.losses") {
-            return self.tell(lost, head);
-        }
-        Pop::Closed
+        // What was counted since is told, too; nothing is counted after this. Relaxed: the close
+        // has been seen, and the bit carries nothing else.
+        let settled = if broken("ring.end.losses") {
+            lost
+        } else if broken("ring.end.settle") {
+            ring.tail.lost.load(Relaxed)
+        } else {
+            ring.tail.lost.fetch_or(SETTLED, Relaxed)
+        };
+        self.settled = Some(settled);
+        self.at_end()
     }
 
     fn tell(&mut self, lost: u64, head: u64) -> Pop<T> {
