@@ -11,7 +11,7 @@ use common::ends;
 use stasis_bus::{Bus, Delivery, JoinError, Overflow, Settings, Stamp, Subscription, Topic};
 
 fn bus() -> Bus {
-    Bus::new(Settings { workers: 1, ..Settings::default() }).unwrap()
+    Bus::new(Settings { workers: 1, max_workers: 1, ..Settings::default() }).unwrap()
 }
 
 /// A callback that counts numbers; it blocks its publishers and has room for two.

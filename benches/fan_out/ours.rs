@@ -8,7 +8,8 @@ use super::{CAPACITY, EVENT, Event, FanOut};
 
 /// A bus of its own, with a worker that has nothing to do.
 fn quiet_bus() -> Bus {
-    let settings = Settings { workers: 1, look_ms: u16::MAX, ..Settings::default() };
+    let settings =
+        Settings { workers: 1, max_workers: 1, look_ms: u16::MAX, ..Settings::default() };
     Bus::new(settings).expect("there is room for a thread")
 }
 
