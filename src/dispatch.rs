@@ -24,7 +24,7 @@ thread_local! {
     static RUNNING: Cell<Option<SubscriptionId>> = const { Cell::new(None) };
     /// Whether that, or one further out, is run inline.
     static INLINE: Cell<bool> = const { Cell::new(false) };
-    /// Whether this thread is inside a conflation key.
+    /// Whether this thread is inside a conflation key, or near it.
     static IN_KEY: Cell<bool> = const { Cell::new(false) };
     /// The bus that this thread is a worker of: also between callbacks it runs code of the user's,
     /// when it drops messages, and nobody else may be there to make the room that it would wait for.
@@ -52,13 +52,14 @@ pub(crate) fn is_worker_of(core: &Arc<Core>) -> bool {
     ptr::eq(WORKS_FOR.get(), Arc::as_ptr(core))
 }
 
-/// Whether the calling thread is inside a conflation key, which others may be waiting for.
+/// Whether the calling thread is inside a conflation key, or the end of a message that was conflated,
+/// which others may be waiting for.
 pub(crate) fn is_in_key() -> bool {
     IN_KEY.get()
 }
 
-/// Runs `code`, which may call conflation keys of this subscription and does not panic, as a part of
-/// its callback that publishers wait for.
+/// Runs `code`, which may call conflation keys of this subscription and end its messages, and does
+/// not panic, as a part of its callback that publishers wait for.
 pub(crate) fn inside_keys_of<R>(id: SubscriptionId, code: impl FnOnce() -> R) -> R {
     let outer_key = IN_KEY.replace(true);
     let result = inside(id, true, code);

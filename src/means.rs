@@ -21,7 +21,7 @@ pub(crate) struct Ordinary<'a> {
     core: &'a Core,
     /// It runs inside a callback, where waiting could be for ever.
     pub(crate) in_callback: bool,
-    /// It runs inside a conflation key, while other publishers wait for that.
+    /// It runs inside a conflation key or the like, while other publishers wait for that.
     pub(crate) in_key: bool,
     /// For whom it would have had to wait.
     pub(crate) would_wait: Cell<Option<SubscriptionId>>,

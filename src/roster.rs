@@ -1,6 +1,6 @@
 //! The roster: which workers sleep, and whether somebody watches when none does.
 //!
-//! One word has a bit for each worker that sleeps or is about to. Whoever wants one woken takes a
+//! One word has a bit for each worker (so 64 at most) that sleeps or is about to. Whoever wants one woken takes a
 //! bit off (**claims** it) and wakes its owner; a worker that gets up by itself takes its own off.
 //! A worker that has been idle for long **leaves** by one compare-and-swap on the same word, which
 //! fails if it was claimed meanwhile: so a wake-up never goes to one who is gone.
@@ -13,9 +13,6 @@
 use crossbeam_utils::CachePadded;
 
 use crate::sync::{AcqRel, AtomicBool, AtomicU64, Relaxed, SeqCst, broken, fence};
-
-/// The most workers that a bus can have: one bit each.
-pub const MOST_WORKERS: usize = 64;
 
 /// Who sleeps, and whether the watcher is on duty.
 pub struct Roster {

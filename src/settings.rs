@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use crate::roster::MOST_WORKERS;
 use crate::topic::EntityId;
+
+/// The most workers that a bus can have: a bit each in the `roster`.
+const MOST_WORKERS: usize = 64;
 
 /// How a bus is made.
 ///

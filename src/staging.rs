@@ -5,9 +5,9 @@
 //! pending messages, and the gate falls asleep again, also while the callback is slow or stuck. The
 //! reader has a gate of its own, knocked at when something is pending.
 //!
-//! The stage's lock is held while the user's conflation keys run. So nothing that a key may do takes
-//! it: the counts are atomics, and a publish from a key does not wait for room. Messages end only
-//! after it was let go. Panics are caught, one piece of the user's code at a time.
+//! The stage's lock is held while code of the user's runs: conflation keys, and the end of messages
+//! that were conflated. So nothing that these may do waits for it: the counts are atomics, and a
+//! publish from in there does not wait for room. Panics are caught, one piece of code at a time.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
@@ -178,54 +178,43 @@ impl Staged {
     /// Moves what is in the ring to the pending messages. `true`: something is there to be read.
     pub(crate) fn intake(&self) -> bool {
         let mut stage = self.stage();
-        let dead = self.fill(&mut stage);
-        let readable = stage.is_readable();
-        drop(stage);
-        self.panics.bury_all(dead);
-        readable
+        self.fill(&mut stage);
+        stage.is_readable()
     }
 
     /// As [`intake`](Self::intake), unless somebody else is at it: then `false`. Never waits.
     pub(crate) fn try_intake(&self) -> bool {
         let Ok(mut stage) = self.stage.try_lock() else { return false };
-        let dead = self.fill(&mut stage);
-        drop(stage);
-        self.panics.bury_all(dead);
+        self.fill(&mut stage);
         true
     }
 
-    /// Moves what is in the ring; gives what it has replaced or has no room for, to be dropped
-    /// without the lock.
-    #[must_use]
-    fn fill(&self, stage: &mut Stage) -> Vec<Message> {
+    fn fill(&self, stage: &mut Stage) {
         dispatch::inside_keys_of(self.id, || {
-            let mut dead = Vec::new();
             while !stage.closed && stage.consumer.has_news() {
                 self.waiting.store(stage.pending.len() as u64 + 1, Relaxed);
                 match stage.consumer.pop() {
-                    Pop::Value(message) => dead.extend(self.keep(stage, message)),
+                    Pop::Value(message) => self.keep(stage, message),
                     Pop::Lagged(missed) => stage.pending.note_loss(missed),
                     Pop::Empty => break,
                     Pop::Closed => stage.closed = true,
                 }
             }
-            self.waiting.store(stage.pending.len() as u64, Relaxed);
-            dead
-        })
+        });
+        self.waiting.store(stage.pending.len() as u64, Relaxed);
     }
 
-    /// Keeps `message`; gives the one that has lost its place by that.
-    fn keep(&self, stage: &mut Stage, message: Message) -> Option<Message> {
+    fn keep(&self, stage: &mut Stage, message: Message) {
         match stage.pending.keep(message, &self.panics) {
-            Kept::New => None,
+            Kept::New => {}
             Kept::InPlace(older) => {
                 self.conflated.fetch_add(1, Relaxed);
-                Some(older)
+                self.panics.bury(older);
             }
             Kept::Lost(message) => {
                 self.lost.fetch_add(1, Relaxed);
                 stage.pending.note_loss(1);
-                Some(message)
+                self.panics.bury(message);
             }
         }
     }
@@ -240,16 +229,13 @@ impl Staged {
     pub(crate) fn pop(&self) -> Pop<Message> {
         let mut stage = self.stage();
         // First what is in the ring, or one key could be delivered from here and again from there.
-        let dead = self.fill(&mut stage);
+        self.fill(&mut stage);
         let next = stage.pending.next(&self.panics);
         self.waiting.store(stage.pending.len() as u64, Relaxed);
-        let closed = stage.closed;
-        drop(stage);
-        self.panics.bury_all(dead);
         match next {
             Some(Waiting::Message(message)) => Pop::Value(message),
             Some(Waiting::Loss(missed)) => Pop::Lagged(missed),
-            None if closed => Pop::Closed,
+            None if stage.closed => Pop::Closed,
             None => Pop::Empty,
         }
     }

@@ -17,6 +17,10 @@ models! {
     closing_meets_a_late_producer
     a_sleeping_consumer_is_always_woken
     a_mark_is_never_lost
+    a_worker_never_sleeps_through_work
+    a_wake_up_never_goes_to_a_worker_that_has_left
+    two_workers_do_not_both_leave_the_last_place
+    either_somebody_sleeps_or_the_watcher_watches
     cells_come_back_whole_from_two_threads
     the_last_to_return_frees_once
 }
