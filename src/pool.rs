@@ -43,10 +43,11 @@ pub(crate) struct Pool {
     idle_timeout: Duration,
     sleepers: Sleepers,
     /// Bit `w`: worker `w` has a thread. Set by whoever starts it, cleared by itself at its end.
+    /// Its readers count, which needs no order; only who is to join a thread needs its end.
     alive: AtomicU64,
     /// How often each worker has begun a turn.
     turns: Box<[CachePadded<AtomicU64>]>,
-    /// The most workers that there were.
+    /// The most workers that there were. A number for people, as the next: no order.
     peak: AtomicU64,
     failed_starts: AtomicU64,
     threads: Mutex<Threads>,
@@ -74,7 +75,7 @@ pub struct WorkerStatistics {
 
 impl Pool {
     pub(crate) fn new(settings: &Settings) -> io::Result<Self> {
-        let (first, most) = settings.workers();
+        let (first, most) = settings.pool_size();
         Ok(Pool {
             first,
             most,
@@ -123,7 +124,7 @@ impl Pool {
 
     /// Worker `worker` is at its end.
     pub(crate) fn depart(&self, worker: usize) {
-        self.alive.fetch_and(!(1 << worker), AcqRel); // pairs with the load in `collect`
+        self.alive.fetch_and(!(1 << worker), AcqRel); // pairs with the loads in `collect` and `add`
         self.sleepers.wake_watcher();
     }
 

@@ -29,7 +29,7 @@ impl Roster {
 
     /// The workers that sleep, a bit each.
     pub fn asleep(&self) -> u64 {
-        self.asleep.load(Relaxed)
+        self.asleep.load(Relaxed) // a hint; who decides by it has a fence before
     }
 
     /// Worker `worker` is about to sleep; it looks for work once more after this.
@@ -83,7 +83,7 @@ impl Roster {
 
     /// Whether the watcher is on duty.
     pub fn is_on_duty(&self) -> bool {
-        self.on_duty.load(Relaxed)
+        self.on_duty.load(Relaxed) // it was woken if this was turned on by another
     }
 
     /// Lets the watcher go off duty, until it is called. `false`: nobody sleeps, it stays on.

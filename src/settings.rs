@@ -36,7 +36,7 @@ pub struct Settings {
 
 impl Settings {
     /// `workers` and `max_workers` as they count.
-    pub(crate) fn workers(&self) -> (usize, usize) {
+    pub(crate) fn pool_size(&self) -> (usize, usize) {
         let workers = self.workers.clamp(1, MOST_WORKERS);
         (workers, self.max_workers.clamp(workers, MOST_WORKERS))
     }
@@ -67,7 +67,7 @@ mod tests {
     #[test]
     fn numbers_of_workers_that_cannot_be_count_as_the_nearest_that_can() {
         let count = |workers, max_workers| {
-            Settings { workers, max_workers, ..Settings::default() }.workers()
+            Settings { workers, max_workers, ..Settings::default() }.pool_size()
         };
         assert_eq!(count(0, 0), (1, 1));
         assert_eq!(count(4, 2), (4, 4));

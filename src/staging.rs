@@ -190,8 +190,11 @@ impl Staged {
     }
 
     fn fill(&self, stage: &mut Stage) {
+        if !stage.has_news() {
+            return;
+        }
         dispatch::inside_keys_of(self.id, || {
-            while !stage.closed && stage.consumer.has_news() {
+            while stage.has_news() {
                 self.waiting.store(stage.pending.len() as u64 + 1, Relaxed);
                 match stage.consumer.pop() {
                     Pop::Value(message) => self.keep(stage, message),
@@ -221,8 +224,7 @@ impl Staged {
 
     /// Whether the ring has what [`intake`](Self::intake) would move.
     pub(crate) fn ring_has_news(&self) -> bool {
-        let stage = self.stage();
-        !stage.closed && stage.consumer.has_news()
+        self.stage().has_news()
     }
 
     /// The next delivery.
@@ -287,6 +289,11 @@ impl Waiting {
 }
 
 impl Stage {
+    /// Whether there is something in the ring to be moved.
+    fn has_news(&self) -> bool {
+        !self.closed && self.consumer.has_news()
+    }
+
     fn is_readable(&self) -> bool {
         self.closed || self.pending.len() > 0
     }

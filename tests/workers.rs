@@ -436,7 +436,7 @@ fn a_key_or_a_payloads_end_that_is_stuck_holds_up_its_own_subscription_alone() {
         let (keys, ends, topic) = (bus.topic("keys"), bus.topic("ends"), bus.topic("t"));
         let lock = Arc::new(Mutex::new(()));
         let for_key = lock.clone();
-        let key = move |_: &stasis_bus::Message| Some(drop(for_key.lock()));
+        let key = move |_: &stasis_bus::Message| for_key.lock().is_ok().then_some(());
         let _keys = keys.subscribe().overflow(Overflow::conflate(key)).callback(drop).unwrap();
         let evicting = ends.subscribe().capacity(2).overflow(Overflow::DropOldest);
         let _evicting = evicting.pull().unwrap();
