@@ -193,7 +193,8 @@ impl Stuck {
             go.push(let_go);
         }
         assert_eq!(topic.publish(1u32), count);
-        let names = (0..count).map(|_| arrived.recv_timeout(LONG).unwrap()).collect();
+        let patience = Duration::from_secs(30); // less than the watcher's longest sleep
+        let names = (0..count).map(|_| arrived.recv_timeout(patience).unwrap()).collect();
         Stuck { subscriptions, names, go, ended }
     }
 }
@@ -568,6 +569,51 @@ fn a_thread_of_its_own_never_waits_for_itself() {
             let outcome = if panics { Err(JoinError::Panicked) } else { Ok(()) };
             assert_eq!(alone.join(), outcome);
             assert_eq!(alone.stats().dropped.blocked, 2);
+        }
+    });
+}
+
+#[test]
+fn what_a_worker_takes_and_does_not_come_to_is_taken_by_another() {
+    ends(|| {
+        // Nobody looks by himself, and nobody is added.
+        let settings =
+            Settings { workers: 2, max_workers: 2, look_ms: u16::MAX, ..Settings::default() };
+        let bus = Bus::new(settings).unwrap();
+        let topic = bus.topic("t");
+        let (let_go, may_go) = mpsc::channel::<()>();
+        let stops = move |delivery: Delivery| {
+            if delivery.downcast_ref::<u32>().is_some() {
+                let _ = may_go.recv();
+            }
+        };
+        let stuck = topic.subscribe().callback(stops).unwrap();
+        let (neighbour, seen) = echo(&topic);
+        let mut publisher = bus.rt_publisher(4).bind();
+        wait_until("both sleep", || bus.statistics().workers.busy == 0);
+        // Two marks and one bell: one worker finds both.
+        assert_eq!(publisher.publish(&topic, Stamp::ZERO, 1u32), 2);
+        publisher.ring_bell();
+        assert_eq!(seen.recv_timeout(Duration::from_secs(20)), Ok(1));
+        drop(let_go);
+        neighbour.join().unwrap();
+        stuck.join().unwrap();
+    });
+}
+
+#[test]
+fn the_watcher_is_called_when_the_last_free_worker_gets_stuck_after_a_quiet_time() {
+    ends(|| {
+        let bus = growing(2, 8, 10_000);
+        for round in 0..2 {
+            thread::sleep(Duration::from_millis(300)); // it goes off duty
+            let stuck = Stuck::new(&bus, 3, &Arc::default());
+            let (neighbour, seen) = echo(&bus.topic("t"));
+            bus.topic("t").publish(round);
+            assert_eq!(seen.recv_timeout(Duration::from_secs(20)), Ok(round));
+            neighbour.join().unwrap();
+            drop(stuck.go);
+            stuck.subscriptions.iter().for_each(|stuck| stuck.join().unwrap());
         }
     });
 }
