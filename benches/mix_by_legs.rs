@@ -145,7 +145,8 @@ struct Room {
 
 impl Room {
     fn new(rate: SampleRate, legs: usize) -> Self {
-        let settings = Settings { workers: 1, look_ms: u16::MAX, ..Settings::default() };
+        let settings =
+            Settings { workers: 1, max_workers: 1, look_ms: u16::MAX, ..Settings::default() };
         let voices = voices();
         let bus = Bus::new(settings).expect("there is room for a thread");
         let mut room = Room {

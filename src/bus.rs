@@ -1,7 +1,6 @@
 //! The bus: what its topics and subscriptions have in common, and its pool of workers.
 
 use std::collections::HashMap;
-use std::thread::{self, JoinHandle};
 
 use arc_swap::ArcSwap;
 use crossbeam_queue::SegQueue;
@@ -10,40 +9,17 @@ use crate::clock::Clock;
 use crate::dispatch::{self, Runner};
 use crate::mailbox::{Place, SubscriptionId};
 use crate::marks::{Mark, PAGE, Page};
+use crate::panics::Panics;
+use crate::pool::Pool;
 use crate::ring::{Consumer, Message, Pop, Reader, Readers};
 use crate::routing::{Routing, RoutingCell};
 use crate::rt::RtPublisherSeed;
-use crate::sleepers::{MOST_WORKERS, Sleepers};
+use crate::settings::{Settings, StartError};
 use crate::stamp::Stamp;
 use crate::subscription::SubscriptionCore;
-use crate::sync::{Arc, AtomicBool, AtomicU64, Mutex, MutexGuard, Relaxed, Weak};
+use crate::sync::{Acquire, Arc, AtomicBool, AtomicU64, Mutex, MutexGuard, Relaxed, Release, Weak};
 use crate::topic::{EntityId, Topic, TopicId, TopicShared};
 use crate::types::Types;
-
-/// How a bus is made.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// Threads that run callbacks, 1 to 64. 2 if not said.
-    pub workers: usize,
-    /// What messages of this bus say of their origin.
-    pub origin: EntityId,
-    /// How often, in milliseconds, a sleeping worker looks for what real-time publishers have left
-    /// without ringing. 5 if not said; it matters only while there are such publishers.
-    pub look_ms: u16,
-    /// Names of message types that are not to be published; see [`Bus::register`].
-    pub declined: Vec<String>,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Settings { workers: 2, origin: EntityId::default(), look_ms: 5, declined: Vec::new() }
-    }
-}
-
-/// The error of making a bus: the operating system refused a thread or a file descriptor.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot start the bus's workers: {0}; lower `workers`, or raise the process's limits")]
-pub struct StartError(#[from] std::io::Error);
 
 /// An event bus. Cheap to clone; when the last handle is dropped, its subscriptions end, each with
 /// its final message, and the workers stop.
@@ -53,21 +29,14 @@ pub struct Bus {
 }
 
 impl Bus {
-    /// A bus with these settings; its workers start at once, named `bus-0`, `bus-1`, …
+    /// A bus with these settings; its workers start at once, named `bus-0`, `bus-1`, …;
+    /// what watches whether they get on is named `bus-watch`.
     ///
     /// # Errors
     /// [`StartError`] when threads or file descriptors cannot be had.
     pub fn new(settings: Settings) -> Result<Self, StartError> {
-        let workers = settings.workers.clamp(1, MOST_WORKERS);
-        let core = Arc::new(Core::new(workers, settings)?);
-        let mut owner = Owner { core, workers: Vec::new() };
-        for worker in 0..workers {
-            let core = owner.core.clone();
-            let thread = thread::Builder::new()
-                .name(format!("bus-{worker}"))
-                .spawn(move || dispatch::work(&core, worker))?;
-            owner.workers.push(thread);
-        }
+        let owner = Owner { core: Arc::new(Core::new(settings)?) };
+        owner.core.start_pool()?;
         Ok(Bus { owner: Arc::new(owner) })
     }
 
@@ -106,9 +75,11 @@ impl Bus {
         &self.owner.core
     }
 
-    /// How many callbacks have panicked.
+    /// How often code of the user's has panicked on the bus's hands: a callback (which ends its
+    /// subscription), a conflation key (its message then has none), or the `Drop` of a payload or of
+    /// a callback (nothing else comes of it).
     pub fn panics(&self) -> u64 {
-        self.owner.core.panics.load(Relaxed)
+        self.owner.core.panics.caught()
     }
 }
 
@@ -116,7 +87,6 @@ impl Bus {
 #[derive(Debug)]
 struct Owner {
     core: Arc<Core>,
-    workers: Vec<JoinHandle<()>>,
 }
 
 impl Drop for Owner {
@@ -128,13 +98,14 @@ impl Drop for Owner {
         };
         members.iter().for_each(|member| member.core().unsubscribe());
         drop(members);
-        self.core.stopping.store(true, Relaxed);
+        // Release: who sees it also sees the marks for all those ends. Pairs with `is_over`.
+        self.core.stopping.store(true, Release);
         self.core.wake_workers();
+        self.core.pool.sleepers().wake_watcher();
         // The last handle may go inside a callback. Its own subscription ends only after it has
-        // returned, so waiting here would be for ever: the workers then end by themselves.
-        let me = thread::current().id();
-        if self.workers.iter().all(|worker| worker.thread().id() != me) {
-            self.workers.drain(..).for_each(|worker| drop(worker.join()));
+        // returned, so waiting here would be for ever: the threads then end by themselves.
+        if !dispatch::is_worker_of(&self.core) && !dispatch::is_inline() {
+            self.core.pool.join();
         }
     }
 }
@@ -166,7 +137,9 @@ pub(crate) struct Core {
     pages: ArcSwap<Vec<Arc<Page>>>,
     /// Callbacks that have something to deliver.
     ready: SegQueue<Arc<Runner>>,
-    sleepers: Sleepers,
+    /// Subscriptions whose mark was taken off and whose gate is to be answered at.
+    answers: SegQueue<Member>,
+    pool: Pool,
     stopping: AtomicBool,
     /// Replaced routings wait for their last reader.
     has_old: AtomicBool,
@@ -175,7 +148,7 @@ pub(crate) struct Core {
     /// What real-time publishers have taken out of rings; a worker drops it.
     morgues: Mutex<Vec<Consumer<Message>>>,
     morgue_count: AtomicU64,
-    panics: AtomicU64,
+    panics: Panics,
 }
 
 /// The books of the bus: who is who.
@@ -219,8 +192,9 @@ impl Control {
 }
 
 impl Core {
-    fn new(workers: usize, settings: Settings) -> Result<Self, StartError> {
+    fn new(settings: Settings) -> Result<Self, StartError> {
         Ok(Core {
+            pool: Pool::new(&settings)?,
             clock: Clock::start(),
             origin: settings.origin,
             look_ms: settings.look_ms.max(1),
@@ -228,13 +202,13 @@ impl Core {
             control: Mutex::default(),
             pages: ArcSwap::default(),
             ready: SegQueue::new(),
-            sleepers: Sleepers::new(workers)?,
+            answers: SegQueue::new(),
             stopping: AtomicBool::new(false),
             has_old: AtomicBool::new(false),
             rt_publishers: AtomicU64::new(0),
             morgues: Mutex::default(),
             morgue_count: AtomicU64::new(0),
-            panics: AtomicU64::new(0),
+            panics: Panics::default(),
         })
     }
 
@@ -276,7 +250,8 @@ impl Core {
             self.pages.store(Arc::new(pages));
         }
         let page = self.pages.load()[place / PAGE].clone();
-        Place { id, place, mark: Mark::new(page, place % PAGE) }
+        let panics = self.panics.clone();
+        Place { id, place, mark: Mark::new(page, place % PAGE), panics }
     }
 
     /// Makes a subscription known to the workers.
@@ -326,7 +301,7 @@ impl Core {
         let unread = control.readers.unread();
         self.has_old.store(control.readers.has_old(), Relaxed);
         drop(control);
-        drop(unread);
+        self.panics.bury_all(unread);
         result
     }
 
@@ -346,30 +321,51 @@ impl Core {
         self.ready.pop()
     }
 
+    /// Queues a subscription whose gate is to be answered at.
+    pub(crate) fn queue_answer(&self, member: Member) {
+        self.answers.push(member);
+    }
+
+    pub(crate) fn next_answer(&self) -> Option<Member> {
+        self.answers.pop()
+    }
+
+    pub(crate) fn has_queued(&self) -> bool {
+        !self.answers.is_empty() || !self.ready.is_empty()
+    }
+
+    /// Whether there is something for a worker to do.
+    pub(crate) fn has_work(&self) -> bool {
+        self.has_queued() || self.pages.load().iter().any(|page| page.is_marked())
+    }
+
+    pub(crate) fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
     pub(crate) fn wake_worker(&self) {
-        self.sleepers.wake_one();
+        self.pool.sleepers().wake_one();
     }
 
-    pub(crate) fn wake_workers(&self) {
-        self.sleepers.wake_all();
+    fn wake_workers(&self) {
+        self.pool.sleepers().wake_all();
     }
 
-    /// Whether the bus has ended and every callback has seen its final message.
+    /// Whether the bus has ended and everybody has been told: every callback has seen its final
+    /// message, and no mark is left.
     pub(crate) fn is_over(&self) -> bool {
-        self.stopping.load(Relaxed) && self.control().callbacks == 0
+        // Acquire: pairs with the end of `Owner`.
+        self.stopping.load(Acquire) && self.control().callbacks == 0 && !self.has_work()
     }
 
-    /// Has worker `worker` sleep until it is woken, or until it is time to look.
-    pub(crate) fn sleep(&self, worker: usize) {
+    /// After how many milliseconds a sleeping worker is to look by itself.
+    pub(crate) fn longest_sleep(&self) -> u16 {
         let look = self.rt_publishers.load(Relaxed) > 0 || self.stopping.load(Relaxed);
-        let ms = if look { self.look_ms } else { 1_000 };
-        self.sleepers.sleep(worker, ms, || {
-            !self.ready.is_empty() || self.pages.load().iter().any(|page| page.is_marked())
-        });
+        if look { self.look_ms } else { 1_000 }
     }
 
-    pub(crate) fn count_panic(&self) {
-        self.panics.fetch_add(1, Relaxed);
+    pub(crate) fn panics(&self) -> &Panics {
+        &self.panics
     }
 
     /// Loads from an arc-swap once, so that it has made what it keeps for this thread.
@@ -397,6 +393,11 @@ impl Core {
         self.morgues.lock().expect("nothing that can panic runs while it is held")
     }
 
+    /// Whether real-time publishers have let go of something.
+    pub(crate) fn has_dead(&self) -> bool {
+        self.morgue_count.load(Relaxed) > 0 && self.morgues().iter().any(Consumer::has_news)
+    }
+
     /// Drops what real-time publishers have let go of.
     pub(crate) fn bury(&self) {
         if self.morgue_count.load(Relaxed) == 0 {
@@ -416,7 +417,7 @@ impl Core {
         });
         self.morgue_count.store(morgues.len() as u64, Relaxed);
         drop(morgues);
-        drop(dead); // without the lock: payloads of the user's may end here
+        self.panics.bury_all(dead); // without the lock: payloads of the user's may end here
     }
 }
 

@@ -1,17 +1,15 @@
-//! Dispatch: the pool of workers that runs callbacks, in order and never two of one subscription.
+//! Dispatch: how a callback is run, in order and never two of one subscription.
 //!
-//! A worker takes the marks (`marks`), queues the subscriptions they name, and runs them: up to
-//! [`BATCH`] deliveries, then the subscription goes to the back of the line. Only the one who turned
-//! its gate to busy may have it queued, so it is queued once and run by one worker at a time.
+//! A worker runs a subscription that is queued: up to [`BATCH`] deliveries, then it goes to the back
+//! of the line. Only the one who turned its gate to busy may have it queued, so it is queued once and
+//! run by one worker at a time.
 
 use std::cell::Cell;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr;
 use std::thread;
 
-use crate::bus::{Core, Member};
-use crate::gate::Gate;
+use crate::bus::Core;
 use crate::mailbox::SubscriptionId;
-use crate::marks::PAGE;
 use crate::pull;
 use crate::ring::Pop;
 use crate::source::Source;
@@ -26,9 +24,11 @@ thread_local! {
     static RUNNING: Cell<Option<SubscriptionId>> = const { Cell::new(None) };
     /// Whether that, or one further out, is run inline.
     static INLINE: Cell<bool> = const { Cell::new(false) };
-    /// This thread is a worker: also between callbacks it runs code of the user's, when it drops
-    /// messages, and nobody else may be there to make the room that it would wait for.
-    static IS_WORKER: Cell<bool> = const { Cell::new(false) };
+    /// Whether this thread is inside a conflation key, or near it.
+    static IN_KEY: Cell<bool> = const { Cell::new(false) };
+    /// The bus that this thread is a worker of: also between callbacks it runs code of the user's,
+    /// when it drops messages, and nobody else may be there to make the room that it would wait for.
+    static WORKS_FOR: Cell<*const Core> = const { Cell::new(ptr::null()) };
 }
 
 /// Whether the calling thread is inside a callback that publishers wait for: it must not wait for
@@ -39,7 +39,42 @@ pub(crate) fn is_inline() -> bool {
 
 /// Whether the calling thread is inside a callback, or a worker between two.
 pub(crate) fn is_in_callback() -> bool {
-    RUNNING.get().is_some() || IS_WORKER.get()
+    RUNNING.get().is_some() || !WORKS_FOR.get().is_null()
+}
+
+/// The calling thread is a worker of this bus from now on.
+pub(crate) fn works_for(core: &Arc<Core>) {
+    WORKS_FOR.set(Arc::as_ptr(core));
+}
+
+/// Whether the calling thread is a worker of this bus.
+pub(crate) fn is_worker_of(core: &Arc<Core>) -> bool {
+    ptr::eq(WORKS_FOR.get(), Arc::as_ptr(core))
+}
+
+/// Whether the calling thread is inside a conflation key, or the end of a message that was conflated,
+/// which others may be waiting for.
+pub(crate) fn is_in_key() -> bool {
+    IN_KEY.get()
+}
+
+/// Runs `code`, which may call conflation keys of this subscription and end its messages, and does
+/// not panic, as a part of its callback that publishers wait for.
+pub(crate) fn inside_keys_of<R>(id: SubscriptionId, code: impl FnOnce() -> R) -> R {
+    let outer_key = IN_KEY.replace(true);
+    let result = inside(id, true, code);
+    IN_KEY.set(outer_key);
+    result
+}
+
+fn inside<R>(id: SubscriptionId, inline: bool, code: impl FnOnce() -> R) -> R {
+    // A callback may publish to where another one is run inline: one inside the other.
+    let outer = RUNNING.replace(Some(id));
+    let outer_inline = INLINE.replace(is_inline() || inline);
+    let result = code();
+    RUNNING.set(outer);
+    INLINE.set(outer_inline);
+    result
 }
 
 /// Whether the calling thread is inside the callback of this subscription.
@@ -115,13 +150,8 @@ impl Runner {
 
     /// Delivers a batch. `true`: there is more, queue it again.
     pub(crate) fn run(&self) -> bool {
-        // A callback may publish to where another one is run inline: one inside the other.
-        let outer = RUNNING.replace(Some(self.core.mailbox().id));
-        let outer_inline = INLINE.replace(is_inline() || self.core.mailbox().is_inline());
-        let again = self.run_inside();
-        RUNNING.set(outer);
-        INLINE.set(outer_inline);
-        again
+        let mailbox = self.core.mailbox();
+        inside(mailbox.id, mailbox.is_inline(), || self.run_inside())
     }
 
     /// The whole of it counts as inside the callback: what a callback owned may unsubscribe or
@@ -129,19 +159,21 @@ impl Runner {
     fn run_inside(&self) -> bool {
         let mut slot = self.inbox.lock().expect("panics of callbacks are caught inside");
         let Some(inbox) = slot.as_mut() else { return false };
-        let step = catch_unwind(AssertUnwindSafe(|| inbox.deliver_batch(&self.core)));
-        let result = match step {
-            Ok(Step::More) => return true,
-            Ok(Step::Asleep) => return false,
-            Ok(Step::Ended) => Ok(()),
-            Err(_) => {
-                self.core.topic().core().count_panic();
+        let panics = self.core.topic().core().panics();
+        let result = match panics.catch(|| inbox.deliver_batch(&self.core)) {
+            Some(Step::More) => return true,
+            Some(Step::Asleep) => return false,
+            Some(Step::Ended) => Ok(()),
+            None => {
                 self.core.unsubscribe();
                 Err(JoinError::Panicked)
             }
         };
         // Dropping what the callback owns may panic, too; it must not take the worker along.
-        let _ = catch_unwind(AssertUnwindSafe(|| drop(slot.take())));
+        if let Some(Inbox { source, handler }) = slot.take() {
+            source.end(panics);
+            panics.bury(handler);
+        }
         drop(slot);
         self.core.ended();
         *self.outcome.lock().expect("no panic while it is held") = Some(result);
@@ -190,76 +222,5 @@ impl Inbox {
             }
         }
         Step::More
-    }
-}
-
-/// One worker's life.
-pub(crate) fn work(core: &Core, worker: usize) {
-    IS_WORKER.set(true);
-    loop {
-        core.take_marks();
-        if let Some(runner) = core.next_runner() {
-            if runner.run() {
-                core.queue(runner);
-            }
-            continue;
-        }
-        core.sweep();
-        if core.is_over() {
-            // The others must see it, too.
-            return core.wake_workers();
-        }
-        core.sleep(worker);
-    }
-}
-
-impl Core {
-    /// Takes all marks off: queues callbacks, and wakes those who wait in `recv` on behalf of
-    /// real-time publishers, which may not.
-    fn take_marks(&self) {
-        self.bury();
-        let mut queued = 0;
-        for (number, page) in self.pages().iter().enumerate() {
-            if page.is_marked() {
-                page.take(|index| {
-                    if let Some(member) = self.member(number * PAGE + index) {
-                        queued += usize::from(self.serve(member));
-                    }
-                });
-            }
-        }
-        // One of them is ours.
-        (1..queued).for_each(|_| self.wake_worker());
-    }
-
-    /// Answers at a member's gate, if somebody has knocked; `true` when its callback was queued.
-    fn serve(&self, member: Member) -> bool {
-        let mailbox = member.core().mailbox();
-        if mailbox.take_alarm() {
-            member.core().tell_congestion(true);
-        }
-        if !mailbox.take_knock() {
-            return false;
-        }
-        if let Some(staged) = &mailbox.staged {
-            let mut readable = staged.intake();
-            while !mailbox.gate.try_sleep(|| staged.ring_has_news()) {
-                readable |= staged.intake();
-            }
-            Gate::fence();
-            if !readable || !staged.reader_gate.knock() {
-                return false;
-            }
-        }
-        match member {
-            Member::Callback(runner) => {
-                self.queue(runner);
-                true
-            }
-            Member::Pull(core) => {
-                core.wake_waiter();
-                false
-            }
-        }
     }
 }

@@ -72,8 +72,13 @@ mod means;
 #[cfg(not(loom))]
 mod overflow;
 #[cfg(not(loom))]
+mod panics;
+#[cfg(not(loom))]
+mod pool;
+#[cfg(not(loom))]
 mod pull;
 pub mod ring;
+mod roster;
 #[cfg(not(loom))]
 mod route_table;
 #[cfg(not(loom))]
@@ -82,6 +87,8 @@ mod router;
 mod routing;
 #[cfg(not(loom))]
 mod rt;
+#[cfg(not(loom))]
+mod settings;
 #[cfg(not(loom))]
 mod sleepers;
 #[cfg(not(loom))]
@@ -100,10 +107,12 @@ mod topic;
 mod topic_pool;
 #[cfg(not(loom))]
 mod types;
+#[cfg(not(loom))]
+mod worker;
 
 #[cfg(not(loom))]
 pub use self::{
-    bus::{Bus, Settings, StartError},
+    bus::Bus,
     cache::{Cache, CacheUpdate, Cached, Clear, Follower, Snapshot},
     clock::Clock,
     dispatch::JoinError,
@@ -111,11 +120,13 @@ pub use self::{
     forward::{Forward, ForwardCycle},
     mailbox::{Congestion, Dropped, Slowest, SubscriptionId, SubscriptionStats},
     overflow::{Conflation, Overflow},
+    pool::WorkerStatistics,
     pull::{PullSubscription, TryRecvError},
     ring::{CELL_PAYLOAD, Message},
     route_table::{RouterEnded, Routes},
     router::{Router, RouterHandle},
     rt::{RtPublisher, RtPublisherSeed, TRIES},
+    settings::{Settings, StartError},
     statistics::{Statistics, SubscriptionStatistics, TopicStatistics},
     subscription::{
         BusEnded, CONGESTION_TOPIC, Delivery, Subscribe, Subscription, SubscriptionChange,
@@ -133,6 +144,7 @@ pub mod model {
     pub use crate::gate::Gate;
     pub use crate::marks::{Mark, Page};
     pub use crate::ring::{FreeStack, Lease, Lessor, Pass, Reader, Readers, Shown};
+    pub use crate::roster::Roster;
 }
 
 /// The README's program runs, too.

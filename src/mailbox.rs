@@ -10,6 +10,7 @@ use crate::gate::Gate;
 use crate::marks::Mark;
 use crate::means::Means;
 use crate::overflow::{Full, Overflow};
+use crate::panics::Panics;
 use crate::pull::Waiter;
 use crate::ring::{Glance, Message, Producer, Refused, evicting_ring, ring};
 use crate::source::Rest;
@@ -46,6 +47,7 @@ pub(crate) struct Place {
     pub(crate) id: SubscriptionId,
     pub(crate) place: usize,
     pub(crate) mark: Mark,
+    pub(crate) panics: Panics,
 }
 
 pub(crate) struct Mailbox {
@@ -79,7 +81,7 @@ pub(crate) struct Mailbox {
 impl Mailbox {
     /// A mailbox, and what its reader reads after its first message.
     pub(crate) fn new(
-        Place { id, place, mark }: Place,
+        Place { id, place, mark, panics }: Place,
         capacity: usize,
         overflow: Overflow,
         reader: Reader,
@@ -102,7 +104,7 @@ impl Mailbox {
         let (gate, staged, rest) = match pending {
             None => (reader_gate, None, Rest::Ring(consumer)),
             Some(pending) => {
-                let staged = Staged::new(consumer, pending, reader_gate);
+                let staged = Staged::new(id, consumer, pending, reader_gate, panics);
                 (Gate::asleep(), Some(staged), Rest::Staged)
             }
         };
@@ -142,7 +144,7 @@ impl Mailbox {
     ) -> Result<(), Message> {
         match producer.put_at(glance, message) {
             Ok(position) => {
-                self.watch(producer, position);
+                self.watch(producer, position, means);
                 Ok(())
             }
             Err(message) => self.insist(message, means),
@@ -164,7 +166,7 @@ impl Mailbox {
             }
             outcome = self.producer.offer(message, means.tries());
         }
-        outcome.map(|position| self.watch(&self.producer, position)).map_err(|refused| {
+        outcome.map(|position| self.watch(&self.producer, position, means)).map_err(|refused| {
             // Closed: it has unsubscribed meanwhile, which is not a loss.
             if matches!(refused, Refused::Contended(_)) {
                 self.lose(Some(&self.contended));
@@ -175,21 +177,24 @@ impl Mailbox {
 
     /// Now and then, as the ring fills: does it reach its high-water mark?
     #[inline]
-    fn watch(&self, producer: &Producer<Message>, position: u64) {
+    fn watch(&self, producer: &Producer<Message>, position: u64, means: &Means<'_>) {
         // Eight times a lap: at positions that have none of these bits.
         let between = (producer.capacity() as u64 / 8).max(1) - 1;
         if position & between == 0 {
-            self.measure(position + 1);
+            self.measure(position + 1, means);
         }
     }
 
     #[cold]
-    fn measure(&self, pushed: u64) {
+    fn measure(&self, pushed: u64, means: &Means<'_>) {
         let depth = self.depth(pushed);
         self.water.highest.fetch_max(depth, Relaxed);
         if depth >= self.water.high && !self.water.is_high.swap(true, Relaxed) {
             self.water.alarm.store(true, Release); // pairs with `take_alarm`
-            self.mark.set(); // a worker tells it, when it next looks
+            self.mark.set(); // a worker tells it: now, or when it next looks
+            if let Means::Ordinary(publish) = means {
+                publish.wake_worker();
+            }
         }
     }
 
@@ -199,8 +204,13 @@ impl Mailbox {
     }
 
     /// Whether the high-water mark was reached and nobody has told it yet.
+    pub(crate) fn has_alarm(&self) -> bool {
+        self.water.alarm.load(Relaxed)
+    }
+
+    /// As [`has_alarm`](Self::has_alarm); the caller tells it.
     pub(crate) fn take_alarm(&self) -> bool {
-        self.water.alarm.load(Relaxed) && self.water.alarm.swap(false, Acquire)
+        self.has_alarm() && self.water.alarm.swap(false, Acquire)
     }
 
     /// The reader has gone on: whether the low-water mark was reached after the high one.
@@ -260,9 +270,14 @@ impl Mailbox {
                 self.run_inline();
                 means.yield_now();
             }
-            (Full::Stage, Means::Ordinary(_)) => {
-                if let Some(staged) = &self.staged {
-                    staged.try_intake();
+            (Full::Stage, Means::Ordinary(publish)) => {
+                if let Some(staged) = &self.staged
+                    && !staged.try_intake()
+                    && publish.in_key
+                {
+                    // Whoever is at it may be waiting for this very key.
+                    publish.would_wait.set(Some(self.id));
+                    return Err(Some(&self.blocked));
                 }
                 means.yield_now();
             }
@@ -365,9 +380,9 @@ impl Mailbox {
         let (contended, exhausted) = (self.contended.load(Relaxed), self.exhausted.load(Relaxed));
         let (evicted, blocked) = (self.evicted.load(Relaxed), self.blocked.load(Relaxed));
         let own = self.own.load(Relaxed);
+        let popped = self.producer.popped(); // first, so that it never counts as delivered what waits
         let (waiting, conflated, overflowed) =
             self.staged.as_ref().map_or((0, 0, 0), Staged::counts);
-        let popped = self.producer.popped();
         let gone = evicted + conflated + overflowed;
         let pushed = self.producer.pushed().max(popped);
         let full = self.producer.lost().saturating_sub(contended + exhausted + blocked);

@@ -21,6 +21,8 @@ pub(crate) struct Ordinary<'a> {
     core: &'a Core,
     /// It runs inside a callback, where waiting could be for ever.
     pub(crate) in_callback: bool,
+    /// It runs inside a conflation key or the like, while other publishers wait for that.
+    pub(crate) in_key: bool,
     /// For whom it would have had to wait.
     pub(crate) would_wait: Cell<Option<SubscriptionId>>,
 }
@@ -28,7 +30,13 @@ pub(crate) struct Ordinary<'a> {
 impl<'a> Ordinary<'a> {
     pub(crate) fn new(core: &'a Core) -> Self {
         let in_callback = crate::dispatch::is_in_callback();
-        Ordinary { core, in_callback, would_wait: Cell::new(None) }
+        let in_key = crate::dispatch::is_in_key();
+        Ordinary { core, in_callback, in_key, would_wait: Cell::new(None) }
+    }
+
+    /// Wakes a worker for a mark that was set.
+    pub(crate) fn wake_worker(&self) {
+        self.core.wake_worker();
     }
 
     /// Wakes a mailbox's reader before the publish is through.
@@ -68,7 +76,8 @@ impl Means<'_> {
     /// Gets rid of a message that was taken out of a ring.
     pub(crate) fn discard(&self, message: Message) {
         match self {
-            Means::Ordinary(_) => drop(message),
+            // If its payload's end panics, what is left of the publish must still be done.
+            Means::Ordinary(publish) => publish.core.panics().bury(message),
             Means::RealTime(morgue) => {
                 // There is room: only this publisher puts something in. Should that ever be
                 // wrong: rather leak a message than free it here.

@@ -37,8 +37,15 @@ impl Overflow {
     /// in its place.
     ///
     /// `key` runs on the subscriber's side or on an ordinary publisher's thread, never on a
-    /// real-time one; if it panics, the message has no key. Up to 65,536 messages are pending,
-    /// beyond that new keys are dropped.
+    /// real-time one; if it panics, which is counted, the message has no key. Up to 65,536 messages
+    /// are pending, beyond that new keys are dropped.
+    ///
+    /// It counts as a part of the subscription's callback, and publishers may be waiting for it: it
+    /// should only look at the message. It may ask for statistics, and publish; what it publishes to
+    /// a full ring that waits or spills is dropped, see
+    /// [`Topic::try_publish`](crate::Topic::try_publish). It must not wait for another thread that
+    /// publishes here, and not answer every message by another one to its own topic: its work would
+    /// have no end.
     pub fn conflate<K, F>(key: F) -> Self
     where
         K: Hash + Eq + Clone + Send + 'static,

@@ -198,6 +198,9 @@ impl Stream for PullSubscription {
 impl Drop for PullSubscription {
     fn drop(&mut self) {
         self.core.unsubscribe();
+        if let Some(source) = self.source.take() {
+            source.end(self.core.topic().core().panics());
+        }
         self.core.ended();
     }
 }

@@ -1,40 +1,62 @@
 //! Sleepers: how workers wait, and how one of them is woken.
 //!
 //! One mechanism for everybody: each worker sleeps on an eventfd of its own, and whoever wants one
-//! woken claims a sleeping worker's bit and writes to that worker's eventfd. A futex would cost the
-//! same, but the shell of a real-time thread may write to a file descriptor and may not call
-//! futex; so one mechanism instead of two. Elsewhere than on Linux: park and unpark.
+//! woken claims a sleeping worker (`roster`) and writes to that worker's eventfd. A futex would cost
+//! the same, but the shell of a real-time thread may write to a file descriptor and may not call
+//! futex; so one mechanism instead of two. Elsewhere than on Linux: crossbeam's parker.
+//!
+//! A bed is made for a worker before its thread is, and stays for the next one of that number.
 
-use crossbeam_utils::CachePadded;
+use std::io;
 
-use crate::sync::{AcqRel, AtomicU64, Relaxed, SeqCst, fence};
-
-/// The most workers that a bus can have: one bit each.
-pub(crate) const MOST_WORKERS: usize = 64;
+use crate::roster::Roster;
+use crate::sync::OnceLock;
 
 pub(crate) struct Sleepers {
-    /// Bit `w`: worker `w` sleeps, or is about to.
-    asleep: CachePadded<AtomicU64>,
-    beds: Box<[Bed]>,
+    roster: Roster,
+    beds: Box<[OnceLock<Bed>]>,
+    /// The watcher's, where there is a watcher.
+    watchers: Option<Bed>,
+}
+
+/// What became of a worker that went to sleep.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Rest {
+    /// It is up again.
+    Up,
+    /// Nobody will wake it any more: its thread is to end.
+    Gone,
 }
 
 impl Sleepers {
-    pub(crate) fn new(workers: usize) -> std::io::Result<Self> {
-        let beds = (0..workers.min(MOST_WORKERS)).map(|_| Bed::new()).collect::<Result<_, _>>()?;
-        Ok(Sleepers { asleep: CachePadded::new(AtomicU64::new(0)), beds })
+    /// Room for so many workers, and for a watcher if there is to be one.
+    pub(crate) fn new(workers: usize, watched: bool) -> io::Result<Self> {
+        let beds = (0..workers).map(|_| OnceLock::new()).collect();
+        let watchers = watched.then(Bed::new).transpose()?;
+        Ok(Sleepers { roster: Roster::new(), beds, watchers })
+    }
+
+    /// Makes the bed of a worker that is about to be started, by one thread at a time.
+    pub(crate) fn make_bed(&self, worker: usize) -> io::Result<()> {
+        if self.beds[worker].get().is_none() {
+            self.beds[worker].set(Bed::new()?).unwrap_or_else(|_| unreachable!("one at a time"));
+        }
+        Ok(())
+    }
+
+    fn bed(&self, worker: usize) -> &Bed {
+        self.beds[worker].get().expect("made before the worker was started")
+    }
+
+    pub(crate) fn roster(&self) -> &Roster {
+        &self.roster
     }
 
     /// Wakes one sleeping worker, if there is one: a system call only then. After whatever it is
     /// to see has been written.
     pub(crate) fn wake_one(&self) {
-        fence(SeqCst); // pairs with the fence in `sleep`
-        let mut asleep = self.asleep.load(Relaxed);
-        while asleep != 0 {
-            let bit = asleep & asleep.wrapping_neg();
-            asleep = self.asleep.fetch_and(!bit, AcqRel);
-            if asleep & bit != 0 {
-                return self.beds[bit.trailing_zeros() as usize].wake();
-            }
+        if let Some(worker) = self.roster.claim() {
+            self.bed(worker).wake();
         }
     }
 
@@ -43,16 +65,38 @@ impl Sleepers {
         (0..self.beds.len()).for_each(|_| self.wake_one());
     }
 
-    /// Sleeps as worker `worker`, for `ms` milliseconds at most, unless there is work.
-    pub(crate) fn sleep(&self, worker: usize, ms: u16, has_work: impl FnOnce() -> bool) {
-        let bit = 1 << worker;
-        self.beds[worker].enter();
-        self.asleep.fetch_or(bit, AcqRel);
-        fence(SeqCst); // pairs with the fence in `wake_one`
-        if !has_work() {
-            self.beds[worker].wait(ms);
+    /// Sleeps as worker `worker`, for `ms` milliseconds at most, unless there is work. If nothing
+    /// came and `is_idle`, it leaves, so long as more than `keep` workers sleep.
+    pub(crate) fn sleep(
+        &self,
+        worker: usize,
+        ms: u16,
+        has_work: impl FnOnce() -> bool,
+        is_idle: impl FnOnce() -> bool,
+        keep: u32,
+    ) -> Rest {
+        self.roster.lie_down(worker);
+        if !has_work() && !self.bed(worker).wait(ms) && is_idle() && self.roster.leave(worker, keep)
+        {
+            return Rest::Gone;
         }
-        self.asleep.fetch_and(!bit, AcqRel);
+        if self.roster.get_up(worker) {
+            self.wake_watcher();
+        }
+        Rest::Up
+    }
+
+    pub(crate) fn wake_watcher(&self) {
+        if let Some(bed) = &self.watchers {
+            bed.wake();
+        }
+    }
+
+    /// Sleeps as the watcher.
+    pub(crate) fn sleep_as_watcher(&self, ms: u16) {
+        if let Some(bed) = &self.watchers {
+            bed.wait(ms);
+        }
     }
 }
 
@@ -74,18 +118,19 @@ mod linux {
             Ok(Bed(EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?))
         }
 
-        pub(super) fn enter(&self) {}
-
         pub(super) fn wake(&self) {
             // An error would mean that the counter is at its end: then it is awake anyway.
             let _ = self.0.write(1);
         }
 
-        pub(super) fn wait(&self, ms: u16) {
+        /// Whether it was woken within the time; sometimes it says so and was not.
+        pub(super) fn wait(&self, ms: u16) -> bool {
             let mut fds = [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)];
             // Interrupted or timed out: the worker looks for work in either case.
-            if poll(&mut fds, PollTimeout::from(ms)).is_ok_and(|ready| ready > 0) {
-                let _ = self.0.read();
+            match poll(&mut fds, PollTimeout::from(ms)) {
+                Ok(0) => false,
+                Ok(_) => self.0.read().is_ok(),
+                Err(_) => true,
             }
         }
     }
@@ -93,29 +138,34 @@ mod linux {
 
 #[cfg(not(target_os = "linux"))]
 mod portable {
-    use std::sync::OnceLock;
-    use std::thread::{self, Thread};
     use std::time::Duration;
 
-    pub(super) struct Bed(OnceLock<Thread>);
+    use crossbeam_utils::sync::{Parker, Unparker};
+
+    use crate::sync::Mutex;
+
+    pub(super) struct Bed {
+        /// Locked by its one sleeper.
+        parker: Mutex<Parker>,
+        unparker: Unparker,
+    }
 
     impl Bed {
         pub(super) fn new() -> std::io::Result<Self> {
-            Ok(Bed(OnceLock::new()))
-        }
-
-        pub(super) fn enter(&self) {
-            self.0.get_or_init(thread::current);
+            let parker = Parker::new();
+            let unparker = parker.unparker().clone();
+            Ok(Bed { parker: Mutex::new(parker), unparker })
         }
 
         pub(super) fn wake(&self) {
-            if let Some(thread) = self.0.get() {
-                thread.unpark();
-            }
+            self.unparker.unpark();
         }
 
-        pub(super) fn wait(&self, ms: u16) {
-            thread::park_timeout(Duration::from_millis(u64::from(ms)));
+        /// Whether it may have been woken within the time: a parker does not say.
+        pub(super) fn wait(&self, ms: u16) -> bool {
+            let parker = self.parker.lock().expect("nothing panics while it is held");
+            parker.park_timeout(Duration::from_millis(u64::from(ms)));
+            false
         }
     }
 }

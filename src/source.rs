@@ -1,6 +1,7 @@
 //! Where a reader takes its deliveries: first its own message, then the ring, or what waits behind.
 
 use crate::mailbox::Mailbox;
+use crate::panics::Panics;
 use crate::ring::{Consumer, Message, Pop};
 
 pub(crate) struct Source {
@@ -43,6 +44,19 @@ impl Source {
             (Rest::Ring(consumer), _) => mailbox.gate.try_sleep(|| consumer.has_news()),
             (Rest::Staged, Some(staged)) => staged.reader_gate.try_sleep(|| staged.is_readable()),
             (Rest::Staged, None) => false,
+        }
+    }
+    /// The reader will take no more: drops what is in the ring, one by one, whatever panics.
+    pub(crate) fn end(mut self, panics: &Panics) {
+        panics.bury(self.first.take());
+        if let Rest::Ring(consumer) = &mut self.rest {
+            loop {
+                match consumer.pop() {
+                    Pop::Value(message) => panics.bury(message),
+                    Pop::Lagged(_) => {}
+                    Pop::Empty | Pop::Closed => return,
+                }
+            }
         }
     }
 }

@@ -4,23 +4,29 @@
 //! worker, or an ordinary publisher that finds the ring full) moves what is in the ring to the
 //! pending messages, and the gate falls asleep again, also while the callback is slow or stuck. The
 //! reader has a gate of its own, knocked at when something is pending.
+//!
+//! The stage's lock is held while code of the user's runs: conflation keys, and the end of messages
+//! that were conflated. So nothing that these may do waits for it: the counts are atomics, and a
+//! publish from in there does not wait for room. Panics are caught, one piece of code at a time.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use crate::dispatch;
 use crate::gate::Gate;
+use crate::mailbox::SubscriptionId;
+use crate::panics::Panics;
 use crate::ring::{Consumer, Message, Pop};
 use crate::sync::{AtomicU64, Mutex, MutexGuard, Relaxed};
 
 /// Messages that wait, in the order of their delivery.
 pub(crate) trait Pending: Send {
     /// Keeps `message`, if it can.
-    fn keep(&mut self, message: Message) -> Kept;
+    fn keep(&mut self, message: Message, panics: &Panics) -> Kept;
     /// Notes that `missed` messages were lost here.
     fn note_loss(&mut self, missed: u64);
     /// The next one to deliver.
-    fn next(&mut self) -> Option<Waiting>;
+    fn next(&mut self, panics: &Panics) -> Option<Waiting>;
     /// How many messages wait.
     fn len(&self) -> usize;
 }
@@ -29,10 +35,10 @@ pub(crate) trait Pending: Send {
 pub(crate) enum Kept {
     /// It has a place.
     New,
-    /// It has taken the place of an older one.
-    InPlace,
+    /// It has taken the place of this older one.
+    InPlace(Message),
     /// There is no room: it is lost.
-    Lost,
+    Lost(Message),
 }
 
 /// What waits in one place.
@@ -44,7 +50,8 @@ pub(crate) enum Waiting {
 /// Keeps the messages of one key as one, the latest; those without a key each in its place.
 pub(crate) struct ByKey<K, F> {
     key: F,
-    /// Where the pending message of a key is, counted from the first place that ever was.
+    /// Where the pending message of a key is, counted from the first place that ever was. If the
+    /// key's own code panics, one may stay that is behind us.
     places: HashMap<K, u64>,
     waiting: VecDeque<(Waiting, Option<K>)>,
     /// Places that are behind us.
@@ -60,22 +67,34 @@ impl<K, F> ByKey<K, F> {
     }
 }
 
+impl<K: Hash + Eq, F> ByKey<K, F> {
+    /// Which of those that wait has this key.
+    fn place_of(&self, key: &K) -> Option<usize> {
+        let place = self.places.get(key)?.checked_sub(self.gone)?;
+        usize::try_from(place).ok()
+    }
+}
+
 impl<K, F> Pending for ByKey<K, F>
 where
     K: Hash + Eq + Clone + Send,
     F: Fn(&Message) -> Option<K> + Send,
 {
-    fn keep(&mut self, message: Message) -> Kept {
-        let key = catch_unwind(AssertUnwindSafe(|| (self.key)(&message))).unwrap_or(None);
-        if let Some(&place) = key.as_ref().and_then(|key| self.places.get(key)) {
-            self.waiting[(place - self.gone) as usize].0 = Waiting::Message(message);
-            return Kept::InPlace;
+    fn keep(&mut self, message: Message, panics: &Panics) -> Kept {
+        let key = panics.catch(|| (self.key)(&message)).flatten();
+        let place = key.as_ref().and_then(|key| panics.catch(|| self.place_of(key)).flatten());
+        if let Some((Waiting::Message(older), _)) = place.and_then(|at| self.waiting.get_mut(at)) {
+            let older = std::mem::replace(older, message);
+            panics.bury(key);
+            return Kept::InPlace(older);
         }
         if self.messages >= self.limit {
-            return Kept::Lost;
+            panics.bury(key);
+            return Kept::Lost(message);
         }
-        if let Some(key) = key.clone() {
-            self.places.insert(key, self.gone + self.waiting.len() as u64);
+        if let Some(key) = &key {
+            let place = self.gone + self.waiting.len() as u64;
+            panics.catch(|| self.places.insert(key.clone(), place));
         }
         self.messages += 1;
         self.waiting.push_back((Waiting::Message(message), key));
@@ -89,12 +108,13 @@ where
         }
     }
 
-    fn next(&mut self) -> Option<Waiting> {
+    fn next(&mut self, panics: &Panics) -> Option<Waiting> {
         let (next, key) = self.waiting.pop_front()?;
         self.gone += 1;
         self.messages -= usize::from(matches!(next, Waiting::Message(_)));
         if let Some(key) = key {
-            self.places.remove(&key);
+            panics.catch(|| self.places.remove(&key));
+            panics.bury(key);
         }
         Some(next)
     }
@@ -106,13 +126,16 @@ where
 
 /// The subscriber's side of a staged mailbox.
 pub(crate) struct Staged {
+    id: SubscriptionId,
     stage: Mutex<Stage>,
     pub(crate) reader_gate: Gate,
+    panics: Panics,
     /// Messages that a later one has taken the place of.
     conflated: AtomicU64,
     /// Messages that there was no room for.
     lost: AtomicU64,
-    /// Messages that wait, for those who do not want the lock.
+    /// Messages that wait, for those who do not want the lock. One that is on its way from the ring
+    /// to here counts from before it has left the ring.
     waiting: AtomicU64,
 }
 
@@ -124,10 +147,18 @@ struct Stage {
 }
 
 impl Staged {
-    pub(crate) fn new(consumer: Consumer<Message>, pending: Box<dyn Pending>, gate: Gate) -> Self {
+    pub(crate) fn new(
+        id: SubscriptionId,
+        consumer: Consumer<Message>,
+        pending: Box<dyn Pending>,
+        gate: Gate,
+        panics: Panics,
+    ) -> Self {
         Staged {
+            id,
             stage: Mutex::new(Stage { consumer, pending, closed: false }),
             reader_gate: gate,
+            panics,
             conflated: AtomicU64::new(0),
             lost: AtomicU64::new(0),
             waiting: AtomicU64::new(0),
@@ -141,7 +172,7 @@ impl Staged {
 
     /// On the subscriber's side only: publishers use [`try_intake`](Self::try_intake).
     fn stage(&self) -> MutexGuard<'_, Stage> {
-        self.stage.lock().expect("panics of keys are caught")
+        self.stage.lock().expect("panics of the user's code are caught")
     }
 
     /// Moves what is in the ring to the pending messages. `true`: something is there to be read.
@@ -151,40 +182,49 @@ impl Staged {
         stage.is_readable()
     }
 
-    /// As [`intake`](Self::intake), unless somebody else is at it. Never waits.
-    pub(crate) fn try_intake(&self) {
-        if let Ok(mut stage) = self.stage.try_lock() {
-            self.fill(&mut stage);
-        }
+    /// As [`intake`](Self::intake), unless somebody else is at it: then `false`. Never waits.
+    pub(crate) fn try_intake(&self) -> bool {
+        let Ok(mut stage) = self.stage.try_lock() else { return false };
+        self.fill(&mut stage);
+        true
     }
 
     fn fill(&self, stage: &mut Stage) {
-        self.drain_ring(stage);
+        if !stage.has_news() {
+            return;
+        }
+        dispatch::inside_keys_of(self.id, || {
+            while stage.has_news() {
+                self.waiting.store(stage.pending.len() as u64 + 1, Relaxed);
+                match stage.consumer.pop() {
+                    Pop::Value(message) => self.keep(stage, message),
+                    Pop::Lagged(missed) => stage.pending.note_loss(missed),
+                    Pop::Empty => break,
+                    Pop::Closed => stage.closed = true,
+                }
+            }
+        });
         self.waiting.store(stage.pending.len() as u64, Relaxed);
     }
 
-    fn drain_ring(&self, stage: &mut Stage) {
-        loop {
-            match stage.consumer.pop() {
-                Pop::Value(message) => match stage.pending.keep(message) {
-                    Kept::New => {}
-                    Kept::InPlace => drop(self.conflated.fetch_add(1, Relaxed)),
-                    Kept::Lost => {
-                        self.lost.fetch_add(1, Relaxed);
-                        stage.pending.note_loss(1);
-                    }
-                },
-                Pop::Lagged(missed) => stage.pending.note_loss(missed),
-                Pop::Empty => return,
-                Pop::Closed => return stage.closed = true,
+    fn keep(&self, stage: &mut Stage, message: Message) {
+        match stage.pending.keep(message, &self.panics) {
+            Kept::New => {}
+            Kept::InPlace(older) => {
+                self.conflated.fetch_add(1, Relaxed);
+                self.panics.bury(older);
+            }
+            Kept::Lost(message) => {
+                self.lost.fetch_add(1, Relaxed);
+                stage.pending.note_loss(1);
+                self.panics.bury(message);
             }
         }
     }
 
     /// Whether the ring has what [`intake`](Self::intake) would move.
     pub(crate) fn ring_has_news(&self) -> bool {
-        let stage = self.stage();
-        !stage.closed && stage.consumer.has_news()
+        self.stage().has_news()
     }
 
     /// The next delivery.
@@ -192,7 +232,7 @@ impl Staged {
         let mut stage = self.stage();
         // First what is in the ring, or one key could be delivered from here and again from there.
         self.fill(&mut stage);
-        let next = stage.pending.next();
+        let next = stage.pending.next(&self.panics);
         self.waiting.store(stage.pending.len() as u64, Relaxed);
         match next {
             Some(Waiting::Message(message)) => Pop::Value(message),
@@ -207,14 +247,53 @@ impl Staged {
         self.stage().is_readable()
     }
 
+    /// The reader will take no more: drops what waits, one by one, whatever panics.
+    pub(crate) fn end(&self) {
+        if dispatch::is_in_key() {
+            return; // perhaps of this very stage: it ends with the mailbox
+        }
+        let mut dead = Vec::new();
+        let mut stage = self.stage();
+        while let Some(next) = stage.pending.next(&self.panics) {
+            dead.extend(next.message());
+        }
+        loop {
+            match stage.consumer.pop() {
+                Pop::Value(message) => {
+                    self.waiting.fetch_add(1, Relaxed); // it was not delivered
+                    dead.push(message);
+                }
+                Pop::Lagged(_) => {}
+                Pop::Empty | Pop::Closed => break,
+            }
+        }
+        drop(stage);
+        self.panics.bury_all(dead);
+    }
+
     /// Messages that wait behind the ring, that were conflated, and that were lost there.
     pub(crate) fn counts(&self) -> (u64, u64, u64) {
-        let waiting = self.stage().pending.len() as u64;
+        // In this order, so that one on its way from the first to the others is not missed.
+        let waiting = self.waiting();
         (waiting, self.conflated.load(Relaxed), self.lost.load(Relaxed))
     }
 }
 
+impl Waiting {
+    fn message(self) -> Option<Message> {
+        match self {
+            Waiting::Message(message) => Some(message),
+            Waiting::Loss(_) => None,
+        }
+    }
+}
+
 impl Stage {
+    /// Whether there is something in the ring to be moved.
+    fn has_news(&self) -> bool {
+        !self.closed && self.consumer.has_news()
+    }
+
     fn is_readable(&self) -> bool {
         self.closed || self.pending.len() > 0
     }

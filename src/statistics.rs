@@ -7,6 +7,7 @@ use std::fmt;
 use crate::bus::Bus;
 use crate::filter::Filter;
 use crate::mailbox::{SubscriptionId, SubscriptionStats};
+use crate::pool::WorkerStatistics;
 
 /// A bus at one time; print it.
 #[derive(Clone, Debug, Default)]
@@ -15,7 +16,9 @@ pub struct Statistics {
     pub topics: Vec<TopicStatistics>,
     /// Its subscriptions, by age.
     pub subscriptions: Vec<SubscriptionStatistics>,
-    /// Callbacks that have panicked.
+    /// The threads that run callbacks.
+    pub workers: WorkerStatistics,
+    /// Panics that were caught; see [`Bus::panics`].
     pub panics: u64,
 }
 
@@ -54,7 +57,8 @@ impl Bus {
         let mut subscriptions: Vec<_> =
             subscriptions.iter().map(|member| member.core().statistics()).collect();
         subscriptions.sort_by_key(|subscription| subscription.id);
-        Statistics { topics, subscriptions, panics: self.panics() }
+        let workers = self.core().pool().statistics();
+        Statistics { topics, subscriptions, workers, panics: self.panics() }
     }
 }
 
@@ -90,8 +94,14 @@ impl fmt::Display for Statistics {
                 writeln!(f, "    dropped: {}", stats.dropped)?;
             }
         }
+        let WorkerStatistics { now, most, busy, failed_starts } = self.workers;
+        write!(f, "\n{now} workers, {busy} of them busy; at most there were {most}")?;
+        if failed_starts > 0 {
+            write!(f, "; {failed_starts} could not be started")?;
+        }
+        writeln!(f)?;
         if self.panics > 0 {
-            writeln!(f, "{} callbacks have panicked and ended their subscriptions", self.panics)?;
+            writeln!(f, "{} panics of callbacks, keys or payloads were caught", self.panics)?;
         }
         Ok(())
     }

@@ -227,6 +227,11 @@ impl Subscription {
 
     /// Unsubscribes and waits until the final message was processed and the callback dropped.
     ///
+    /// In another subscription's callback it occupies a worker of the pool while it waits for one.
+    /// The pool grows for that, up to [`Settings::max_workers`](crate::Settings::max_workers); when
+    /// so many callbacks wait in a `join`, no worker is left for those that they wait for, and they
+    /// wait for ever. So do two callbacks that join each other's subscription.
+    ///
     /// # Errors
     /// [`JoinError::OwnCallback`] from the subscription's own callback, which could only wait for
     /// ever; [`JoinError::Panicked`] when a panic in the callback has ended it early.
@@ -338,6 +343,9 @@ impl SubscriptionCore {
 
     /// The consumer has seen the end: its place among the marks is free again.
     pub(crate) fn ended(&self) {
+        if let Some(staged) = &self.mailbox.staged {
+            staged.end();
+        }
         self.topic.core().dismiss(self.mailbox.place, self.mailbox.id);
     }
 

@@ -208,7 +208,7 @@ fn complaint_3_a_task_processor_for_every_endpoint() {
     const MOST_WITH_SUBSCRIPTION: i64 = 4_096;
     let _alone = alone();
     ends(|| {
-        let bus = bus(2);
+        let bus = Bus::new(Settings { workers: 2, max_workers: 4, ..Settings::default() }).unwrap();
         #[cfg(target_os = "linux")]
         let (before, _) = threads();
 
@@ -246,7 +246,8 @@ fn complaint_3_a_task_processor_for_every_endpoint() {
         {
             let (after, workers) = threads();
             assert!(after <= before + 4, "{before} threads before, {after} after");
-            assert!(workers <= 4, "{workers} workers"); // those of a test before may be leaving
+            // Two, what a slow machine has added, the watcher; one of a test before may be leaving.
+            assert!(workers <= 6, "{workers} workers");
         }
         // And all of them work.
         subscribed.iter().for_each(|(topic, _)| assert_eq!(topic.publish(1u8), 1));

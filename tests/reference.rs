@@ -394,7 +394,7 @@ struct Both {
 
 impl Both {
     fn new(real_time: RealTime) -> Self {
-        let bus = Bus::new(Settings { workers: 1, ..Settings::default() }).unwrap();
+        let bus = Bus::new(Settings { workers: 1, max_workers: 1, ..Settings::default() }).unwrap();
         let cells = match real_time {
             RealTime::Cells(cells) => cells,
             RealTime::Ample | RealTime::None => AMPLE as u32,

@@ -558,7 +558,8 @@ impl Left {
 fn round(seed: u64) {
     let mut rng = Rng::with_seed(seed);
     let workers = rng.usize(1..5);
-    let bus = Bus::new(Settings { workers, ..Settings::default() }).unwrap();
+    let idle_timeout = Duration::from_millis(rng.u64(1..20));
+    let bus = Bus::new(Settings { workers, idle_timeout, ..Settings::default() }).unwrap();
     let steady = Arc::new(Steady::new(&bus));
     let mut pulled = steady.pulled();
     let reader = thread::spawn(move || {

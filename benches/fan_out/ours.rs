@@ -8,7 +8,8 @@ use stasis_bus::{Bus, Delivery, Overflow, PullSubscription, RtPublisher, Setting
 use super::{CAPACITY, Event, FanOut, Publish, Read};
 
 fn quiet_bus() -> Bus {
-    let settings = Settings { workers: 1, look_ms: u16::MAX, ..Settings::default() };
+    let settings =
+        Settings { workers: 1, max_workers: 1, look_ms: u16::MAX, ..Settings::default() };
     Bus::new(settings).expect("there is room for a thread")
 }
 

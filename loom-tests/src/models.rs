@@ -5,7 +5,7 @@ use loom::sync::Arc;
 use loom::sync::atomic::AtomicUsize;
 use loom::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use loom::thread;
-use stasis_bus::model::{FreeStack, Gate, Lessor, Mark, Page, Readers};
+use stasis_bus::model::{FreeStack, Gate, Lessor, Mark, Page, Readers, Roster};
 use stasis_bus::ring::{Pop, Refused, evicting_ring, ring};
 
 /// A model by name.
@@ -17,6 +17,16 @@ pub const MODELS: &[(&str, fn())] = &[
     ("a_loss_at_the_end_is_told_or_not_counted", a_loss_at_the_end_is_told_or_not_counted),
     ("a_sleeping_consumer_is_always_woken", a_sleeping_consumer_is_always_woken),
     ("a_mark_is_never_lost", a_mark_is_never_lost),
+    ("a_worker_never_sleeps_through_work", a_worker_never_sleeps_through_work),
+    (
+        "a_wake_up_never_goes_to_a_worker_that_has_left",
+        a_wake_up_never_goes_to_a_worker_that_has_left,
+    ),
+    ("two_workers_do_not_both_leave_the_last_place", two_workers_do_not_both_leave_the_last_place),
+    (
+        "either_somebody_sleeps_or_the_watcher_watches",
+        either_somebody_sleeps_or_the_watcher_watches,
+    ),
     ("cells_come_back_whole_from_two_threads", cells_come_back_whole_from_two_threads),
     ("the_last_to_return_frees_once", the_last_to_return_frees_once),
     ("a_shown_value_outlives_its_readers", a_shown_value_outlives_its_readers),
@@ -238,6 +248,70 @@ fn a_mark_is_never_lost() {
     }
     found.sort_unstable();
     assert_eq!(found, [3, 5]);
+}
+
+/// A worker lies down while somebody has work for one: either it finds the work, or it is claimed.
+fn a_worker_never_sleeps_through_work() {
+    let (roster, work) = (Arc::new(Roster::new()), Arc::new(AtomicUsize::new(0)));
+    let publisher = {
+        let (roster, work) = (roster.clone(), work.clone());
+        thread::spawn(move || {
+            work.store(1, Relaxed);
+            roster.claim()
+        })
+    };
+    roster.lie_down(0);
+    let sees = work.load(Relaxed) == 1;
+    let claimed = publisher.join().unwrap();
+    assert!(sees || claimed == Some(0), "asleep, and nobody wakes it");
+}
+
+/// Two workers sleep, and one is about to leave while somebody wants one woken: whoever is claimed
+/// is there, and somebody is.
+fn a_wake_up_never_goes_to_a_worker_that_has_left() {
+    let roster = Arc::new(Roster::new());
+    (0..2).for_each(|worker| roster.lie_down(worker));
+    let publisher = {
+        let roster = roster.clone();
+        thread::spawn(move || roster.claim())
+    };
+    let left = roster.leave(0, 1);
+    match publisher.join().unwrap() {
+        Some(0) => assert!(!left, "claimed, and gone"),
+        Some(1) => assert_eq!(roster.asleep(), u64::from(!left)),
+        claimed => panic!("{claimed:?} claimed of two"),
+    }
+}
+
+/// Two workers want to leave at once, and one has to stay.
+fn two_workers_do_not_both_leave_the_last_place() {
+    let roster = Arc::new(Roster::new());
+    (0..2).for_each(|worker| roster.lie_down(worker));
+    let other = {
+        let roster = roster.clone();
+        thread::spawn(move || roster.leave(1, 1))
+    };
+    let left = roster.leave(0, 1);
+    assert!(left ^ other.join().unwrap(), "one leaves and one stays");
+    assert_eq!(roster.asleep().count_ones(), 1);
+}
+
+/// The only sleeping worker is claimed and gets up while the watcher goes off duty: the watcher
+/// notices and stays, or it is called, and not both.
+fn either_somebody_sleeps_or_the_watcher_watches() {
+    let roster = Arc::new(Roster::new());
+    roster.lie_down(0);
+    let worker = {
+        let roster = roster.clone();
+        thread::spawn(move || {
+            roster.claim();
+            roster.get_up(0)
+        })
+    };
+    let off = roster.go_off_duty();
+    let called = worker.join().unwrap();
+    assert_eq!(off, called, "nobody sleeps, and nobody watches, or twice");
+    assert!(roster.is_on_duty());
 }
 
 /// Two threads give cells back while the owner takes: each cell is taken once, after its last user

@@ -18,6 +18,10 @@ models! {
     a_loss_at_the_end_is_told_or_not_counted
     a_sleeping_consumer_is_always_woken
     a_mark_is_never_lost
+    a_worker_never_sleeps_through_work
+    a_wake_up_never_goes_to_a_worker_that_has_left
+    two_workers_do_not_both_leave_the_last_place
+    either_somebody_sleeps_or_the_watcher_watches
     cells_come_back_whole_from_two_threads
     the_last_to_return_frees_once
     a_shown_value_outlives_its_readers
