@@ -88,7 +88,7 @@ impl Mailbox {
     ) -> (Self, Rest) {
         // A pulled subscription counts as busy until it waits; a callback's sleeps until the
         // first message.
-        let reader_gate = match reader {
+        let gate = match reader {
             Reader::Pool | Reader::Inline(_) => Gate::asleep(),
             Reader::Pull(_) => Gate::busy(),
         };
@@ -101,12 +101,9 @@ impl Mailbox {
             Full::Drop | Full::Wait | Full::Stage | Full::Run => ring(capacity),
         };
         let producer_capacity = producer.capacity() as u64;
-        let (gate, staged, rest) = match pending {
-            None => (reader_gate, None, Rest::Ring(consumer)),
-            Some(pending) => {
-                let staged = Staged::new(id, consumer, pending, reader_gate, panics);
-                (Gate::asleep(), Some(staged), Rest::Staged)
-            }
+        let (staged, rest) = match pending {
+            None => (None, Rest::Ring(consumer)),
+            Some(pending) => (Some(Staged::new(id, consumer, pending, panics)), Rest::Staged),
         };
         let mailbox = Mailbox {
             id,
@@ -175,7 +172,7 @@ impl Mailbox {
         })
     }
 
-    /// Now and then, as the ring fills: does it reach its high-water mark?
+    /// Now and then, as the ring fills: does it reach its high-water mark, is it to be staged?
     #[inline]
     fn watch(&self, producer: &Producer<Message>, position: u64, means: &Means<'_>) {
         // Eight times a lap: at positions that have none of these bits.
@@ -195,6 +192,11 @@ impl Mailbox {
             if let Means::Ordinary(publish) = means {
                 publish.wake_worker();
             }
+        }
+        if let (Some(staged), Means::RealTime(_)) = (&self.staged, means)
+            && staged.ask_for_intake()
+        {
+            self.mark.set(); // its reader may be slow, and this publisher cannot make room
         }
     }
 
@@ -369,11 +371,6 @@ impl Mailbox {
     /// Counts a message of its own that is delivered.
     pub(crate) fn count_own(&self) {
         self.own.fetch_add(1, Relaxed);
-    }
-
-    /// The gate that its reader sleeps at.
-    pub(crate) fn reader_gate(&self) -> &Gate {
-        self.staged.as_ref().map_or(&self.gate, |staged| &staged.reader_gate)
     }
 
     pub(crate) fn stats(&self) -> SubscriptionStats {

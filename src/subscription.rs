@@ -181,7 +181,7 @@ impl<'a> Subscribe<'a> {
         }
         runner.core().enter(Member::Callback(runner.clone()), filter)?;
         // Its first message waits, which nobody knocks for.
-        if runner.core().mailbox().reader_gate().knock() {
+        if runner.core().mailbox().gate.knock() {
             topic.core().queue(runner.clone());
             topic.core().wake_worker();
         }

@@ -364,8 +364,8 @@ impl Core {
     /// Has an ordinary thread wake whoever is to answer at a mailbox's gate.
     pub(crate) fn wake(&self, mailbox: &Mailbox) {
         match &mailbox.reader {
-            Reader::Pull(waiter) if mailbox.staged.is_none() => waiter.wake(),
-            Reader::Pool | Reader::Pull(_) | Reader::Inline(_) => {
+            Reader::Pull(waiter) => waiter.wake(),
+            Reader::Pool | Reader::Inline(_) => {
                 mailbox.set_mark();
                 self.wake_worker();
             }
