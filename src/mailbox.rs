@@ -76,6 +76,9 @@ pub(crate) struct Mailbox {
     exhausted: AtomicU64,
     /// Its own first and final message that were delivered: they need no place in the ring.
     own: AtomicU64,
+    /// How much had been published to its topic when it came, and when it left.
+    came_at: AtomicU64,
+    left_at: AtomicU64,
 }
 
 impl Mailbox {
@@ -125,6 +128,8 @@ impl Mailbox {
             contended: AtomicU64::new(0),
             exhausted: AtomicU64::new(0),
             own: AtomicU64::new(0),
+            came_at: AtomicU64::new(0),
+            left_at: AtomicU64::new(u64::MAX),
         };
         (mailbox, rest)
     }
@@ -373,7 +378,18 @@ impl Mailbox {
         self.own.fetch_add(1, Relaxed);
     }
 
-    pub(crate) fn stats(&self) -> SubscriptionStats {
+    /// It is listed: so much had been published to its topic before.
+    pub(crate) fn came_at(&self, published: u64) {
+        self.came_at.store(published, Relaxed);
+    }
+
+    /// It is listed no more: so much has been published to its topic until now.
+    pub(crate) fn left_at(&self, published: u64) {
+        self.left_at.store(published, Relaxed);
+    }
+
+    /// Its books; `published` says how much was published to its topic until now.
+    pub(crate) fn stats(&self, published: impl FnOnce() -> u64) -> SubscriptionStats {
         let (contended, exhausted) = (self.contended.load(Relaxed), self.exhausted.load(Relaxed));
         let (evicted, blocked) = (self.evicted.load(Relaxed), self.blocked.load(Relaxed));
         let own = self.own.load(Relaxed);
@@ -383,9 +399,14 @@ impl Mailbox {
         let gone = evicted + conflated + overflowed;
         let pushed = self.producer.pushed().max(popped);
         let full = self.producer.lost().saturating_sub(contended + exhausted + blocked);
+        let refused = full + contended + exhausted + blocked;
+        // Last, so that everything that was offered counts as published.
+        let published = published().min(self.left_at.load(Relaxed));
+        let since = published.saturating_sub(self.came_at.load(Relaxed));
         SubscriptionStats {
             delivered: popped.saturating_sub(waiting + gone) + own,
             enqueued: pushed.saturating_sub(gone) + own,
+            filtered: since.saturating_sub(pushed + refused),
             conflated,
             dropped: Dropped { full: full + overflowed, evicted, blocked, contended, exhausted },
             capacity: self.producer.capacity() as u64,
@@ -500,6 +521,10 @@ pub struct SubscriptionStats {
     pub enqueued: u64,
     /// Messages that it was given.
     pub delivered: u64,
+    /// Messages that were published to its topic while it was subscribed and that it did not accept
+    /// (those that just missed its end, too). With them the books balance: what was published is
+    /// `enqueued` (its own first and last aside), `filtered`, `conflated` or `dropped`.
+    pub filtered: u64,
     /// Messages that a later one of the same key has taken the place of: neither lost nor
     /// delivered.
     pub conflated: u64,

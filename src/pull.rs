@@ -155,7 +155,7 @@ impl PullSubscription {
 
     /// What it got and lost so far.
     pub fn stats(&self) -> SubscriptionStats {
-        self.core.mailbox().stats()
+        self.core.stats()
     }
 }
 

@@ -21,7 +21,7 @@ use crate::routing::{Reading, Route, Routing, RoutingCell};
 use crate::stamp::Stamp;
 use crate::statistics::TopicStatistics;
 use crate::subscription::{BusEnded, Subscribe, Subscription, SubscriptionChange};
-use crate::sync::{Arc, AtomicU64, Relaxed};
+use crate::sync::{Acquire, Arc, AtomicU64, Relaxed, Release};
 
 /// Names the node (the process, the machine) that a message comes from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -84,6 +84,8 @@ pub(crate) struct TopicShared {
     core: Arc<Core>,
     info: Lessor<TopicInfo>,
     pub(crate) routing: RoutingCell,
+    /// Messages that went to one subscription alone: its own first and last. Nobody published them.
+    unpublished: AtomicU64,
     /// Messages that nobody accepted: they were never built.
     unheard: CachePadded<AtomicU64>,
     /// Messages that were accepted by somebody but not built, for want of a cell.
@@ -99,6 +101,7 @@ impl TopicShared {
             info: Lessor::new(TopicInfo { id, name: name.into() }),
             routing,
             unheard: CachePadded::new(AtomicU64::new(0)),
+            unpublished: AtomicU64::new(0),
             unbuilt: AtomicU64::new(0),
             forwarded: CachePadded::new(AtomicU64::new(0)),
         }
@@ -108,9 +111,11 @@ impl TopicShared {
         self.forwarded.fetch_add(1, Relaxed);
     }
 
-    fn published(&self) -> u64 {
-        let own = self.info.lent() + self.unheard.load(Relaxed) + self.unbuilt.load(Relaxed);
-        own + self.forwarded.load(Relaxed)
+    pub(crate) fn published(&self) -> u64 {
+        let unpublished = self.unpublished.load(Acquire); // first: it counts only what was lent
+        let built = self.info.lent() - unpublished;
+        let unbuilt = self.unheard.load(Relaxed) + self.unbuilt.load(Relaxed);
+        built + unbuilt + self.forwarded.load(Relaxed)
     }
 
     pub(crate) fn statistics(&self) -> TopicStatistics {
@@ -272,6 +277,13 @@ impl Topic {
         Meta { stamp, origin: self.core().origin(), topic: self.shared.info.lend() }
     }
 
+    /// As [`meta`](Self::meta), for a message that is not published.
+    pub(crate) fn own_meta(&self, stamp: Stamp) -> Meta {
+        let meta = self.meta(stamp);
+        self.shared.unpublished.fetch_add(1, Release); // pairs with `published`
+        meta
+    }
+
     pub(crate) fn shared(&self) -> &Arc<TopicShared> {
         &self.shared
     }
@@ -287,6 +299,8 @@ impl Topic {
             if control.is_over() {
                 return Err(BusEnded);
             }
+            // What it is told from here on, without its own announcement.
+            mailbox.came_at(self.published() + 1);
             Ok(control.replace(&self.shared.routing, |routing| routing.add(mailbox_of, filter)))
         })?;
         self.announce(&before, SubscriptionChange::Subscribe(mailbox.id));
@@ -309,6 +323,7 @@ impl Topic {
             }
             control.replace(&self.shared.routing, |routing| routing.remove(mailbox.id));
             mailbox.close();
+            mailbox.left_at(self.published());
             true
         });
         if !left {
@@ -325,9 +340,8 @@ impl Topic {
     fn announce(&self, routing: &Routing, change: SubscriptionChange) {
         let id = TypeId::of::<SubscriptionChange>();
         routing.route(id, &Reading::Guarded, |route| {
-            let count = route.count();
+            let count = self.begin(route, id);
             if count > 0 {
-                route.count_forwarded();
                 let meta = self.meta(self.core().clock().now());
                 let means = Ordinary::new(self.core());
                 let shares = Shares::on_heap(meta, change, count);
@@ -347,8 +361,8 @@ impl Topic {
         self.shared.info.name()
     }
 
-    /// How many messages were published to it, subscription changes and what came by forwards
-    /// included.
+    /// How many messages were published to it: what came by forwards and the announcements of its
+    /// subscriptions included, and also what nobody accepted.
     pub fn published(&self) -> u64 {
         self.shared.published()
     }

@@ -282,16 +282,20 @@ fn all_policies_on_one_topic_under_a_storm_lose_nothing_uncounted_and_keep_the_o
             scope.spawn(move || {
                 for number in 0..EACH {
                     topic.publish(number * PUBLISHERS + publisher);
+                    topic.publish("nobody accepts this");
                 }
             });
         }
     });
     let published = u64::from(PUBLISHERS * EACH);
+    let others = subscriptions.len() as u64 - 1;
     for (n, (subscription, seen)) in subscriptions.into_iter().enumerate() {
         assert_eq!(subscription.join(), Ok(()), "policy {n}");
         let stats = subscription.stats();
         let (_, got, lost) = &*seen.lock().unwrap();
         assert_balanced(&stats, published + 2);
+        // The texts, and that each of the others came after it or left before it.
+        assert_eq!(stats.filtered, published + others, "policy {n}: {stats:?}");
         assert_eq!(*lost, stats.dropped.total(), "policy {n}: {stats:?}");
         assert_eq!(*got + 2, stats.delivered, "policy {n}: {stats:?}");
         if n == 2 || n == 3 || n == 5 {
