@@ -39,7 +39,8 @@ pub struct RtpEdge {
 }
 
 impl RtpEdge {
-    /// The two halves, as one leg's edge.
+    /// The two halves, as one leg's edge. They are to have the same rate, as they have when they were
+    /// made of the same [`Payloads`](crate::rtp::Payloads).
     pub fn new(receiver: RtpReceiver, sender: RtpSender) -> Self {
         RtpEdge { receiver, sender }
     }
@@ -292,7 +293,7 @@ impl Edge {
     /// The rate of the audio at this edge.
     pub fn rate(&self) -> SampleRate {
         match self {
-            Edge::Rtp(_) => SampleRate::Hz8000,
+            Edge::Rtp(rtp) => rtp.receiver.rate(),
             Edge::Device(device) => device.rate(),
         }
     }
@@ -303,11 +304,18 @@ impl Edge {
 struct InBandDigits {
     /// `None` where there is nothing to listen to: a microphone has no keys.
     detector: Option<Detector>,
+    /// To the detector's 8 kHz, and a tick there.
+    narrow: Resampler,
+    frame: Frame,
 }
 
 impl InBandDigits {
     fn new(edge: &Edge) -> Self {
-        InBandDigits { detector: matches!(edge, Edge::Rtp(_)).then(Detector::new) }
+        InBandDigits {
+            detector: matches!(edge, Edge::Rtp(_)).then(Detector::new),
+            narrow: between(edge.rate(), SampleRate::Hz8000),
+            frame: Frame::silence(SampleRate::Hz8000),
+        }
     }
 
     fn give_way(&mut self) {
@@ -324,6 +332,8 @@ impl InBandDigits {
         publisher: &mut RtPublisher,
     ) {
         let Some(detector) = &mut self.detector else { return };
+        convert(&mut self.narrow, frame, &mut self.frame);
+        let frame = &self.frame;
         let source = DtmfSource::InBand;
         let mut on = |event: DtmfEvent| match event {
             DtmfEvent::Begin { digit, .. } => {

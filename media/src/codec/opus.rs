@@ -1,0 +1,148 @@
+//! Opus (RFC 6716, RFC 7587), through libopus: speech and music, mono, 8 to 48 kHz.
+//!
+//! The clock of its timestamps is 48 kHz whatever its audio rate is, and neither that nor the
+//! channels are on the wire: a decoder gives the rate that it is asked for, an encoder takes it.
+//! SDP therefore always says `opus/48000/2`.
+//!
+//! What is lost it makes up by itself, and when the next packet has come and was encoded with
+//! `fec`, it takes the copy of what was lost from that. With `dtx` the encoder falls silent where
+//! there is nothing to be heard: its first packet without sound is sent, so that the other side
+//! knows that nothing is missing, and the others are not. libopus works on the stack: it allocates
+//! only when an encoder or a decoder is made.
+
+use super::{Codec, Decode, Encode, EncodeSettings, Format};
+use crate::frame::SampleRate;
+use opus::{Application, Bitrate, Channels};
+
+pub(super) const FORMAT: &dyn Format = &Opus;
+
+/// A payload of no more bytes than this has no sound in it: its sender has fallen silent.
+const SILENT: usize = 2;
+/// Samples of 2.5 ms at 48 kHz, the shortest that libopus makes up.
+const SHORTEST: usize = 120;
+/// The rates in bits a second that speech sounds well at, 6 to 510 kbit/s (RFC 6716 section 2.1.1).
+const BITRATES: std::ops::RangeInclusive<u32> = 6_000..=510_000;
+
+impl Codec {
+    /// Opus at 48 kHz; [`Codec::at`] has it at 8, 16 and 24 kHz, too, which costs less and speaks
+    /// with the same other sides.
+    pub const OPUS: Codec = Codec { format: FORMAT, rate: SampleRate::Hz48000 };
+}
+
+struct Opus;
+
+impl Format for Opus {
+    fn name(&self) -> &'static str {
+        "opus"
+    }
+
+    fn rates(&self) -> &'static [SampleRate] {
+        &[SampleRate::Hz8000, SampleRate::Hz16000, SampleRate::Hz24000, SampleRate::Hz48000]
+    }
+
+    fn clock_hz(&self, _: SampleRate) -> u32 {
+        48_000
+    }
+
+    fn rtpmap_suffix(&self) -> &'static str {
+        "/2"
+    }
+
+    fn samples_in(&self, rate: SampleRate, payload: &[u8]) -> usize {
+        if payload.len() <= SILENT {
+            return 0;
+        }
+        opus::packet::get_nb_samples(payload, rate.hz()).unwrap_or(0)
+    }
+
+    fn encoder(&self, rate: SampleRate, settings: &EncodeSettings) -> Box<dyn Encode> {
+        let made = encoder(rate, settings);
+        let encoder = made.expect("libopus has these rates, and settings were brought into range");
+        Box::new(Encoder { encoder, dtx: settings.dtx, silent: false })
+    }
+
+    fn decoder(&self, rate: SampleRate) -> Box<dyn Decode> {
+        let made = opus::Decoder::new(rate.hz(), Channels::Mono);
+        let decoder = made.expect("libopus has these rates");
+        Box::new(Decoder { decoder, step: rate.hz() as usize / 400 })
+    }
+}
+
+fn encoder(rate: SampleRate, settings: &EncodeSettings) -> opus::Result<opus::Encoder> {
+    let bitrate = settings.bitrate.unwrap_or(match rate {
+        SampleRate::Hz8000 => 12_000,
+        SampleRate::Hz16000 => 24_000,
+        _ => 32_000,
+    });
+    let bitrate = bitrate.clamp(*BITRATES.start(), *BITRATES.end());
+    let mut encoder = opus::Encoder::new(rate.hz(), Channels::Mono, Application::Voip)?;
+    encoder.set_bitrate(Bitrate::Bits(bitrate as i32))?;
+    encoder.set_complexity(settings.complexity.min(10).into())?;
+    encoder.set_inband_fec(settings.fec)?;
+    encoder.set_packet_loss_perc(settings.expected_loss_percent.min(100).into())?;
+    encoder.set_dtx(settings.dtx)?;
+    Ok(encoder)
+}
+
+struct Encoder {
+    encoder: opus::Encoder,
+    dtx: bool,
+    /// The last packet had no sound in it.
+    silent: bool,
+}
+
+impl Encode for Encoder {
+    fn encode(&mut self, pcm: &[i16], payload: &mut [u8]) -> usize {
+        let Ok(len) = self.encoder.encode(pcm, payload) else { return 0 };
+        let told = std::mem::replace(&mut self.silent, self.dtx && len <= SILENT);
+        if told && self.silent { 0 } else { len }
+    }
+}
+
+struct Decoder {
+    decoder: opus::Decoder,
+    /// Samples of 2.5 ms.
+    step: usize,
+}
+
+impl Decode for Decoder {
+    fn decode(&mut self, payload: &[u8], out: &mut [i16]) -> usize {
+        let samples = self.decoder.get_nb_samples(payload).unwrap_or(0);
+        let Some(out) = out.get_mut(..samples) else { return 0 };
+        if samples == 0 {
+            return 0;
+        }
+        // What contradicts itself behind its first bytes is as good as lost.
+        if self.decoder.decode(payload, out, false).is_err() {
+            self.make_up(out);
+        }
+        samples
+    }
+
+    fn conceal(&mut self, next: Option<&[u8]>, out: &mut [i16]) -> bool {
+        // The copy in a packet covers as much time as the packet.
+        let copy = next.filter(|next| self.decoder.get_nb_samples(next).ok() == Some(out.len()));
+        let taken = copy.is_some_and(|next| self.decoder.decode(next, out, true).is_ok());
+        if !taken {
+            self.make_up(out);
+        }
+        true
+    }
+}
+
+impl Decoder {
+    /// Makes up sound that follows on what was decoded; whole steps of 2.5 ms, the last one cut.
+    fn make_up(&mut self, out: &mut [i16]) {
+        let (whole, rest) = out.split_at_mut(out.len() / self.step * self.step);
+        if !whole.is_empty() && self.decoder.decode(&[], whole, false).is_err() {
+            whole.fill(0);
+        }
+        if !rest.is_empty() {
+            let mut last = [0; SHORTEST];
+            let made = self.decoder.decode(&[], &mut last[..self.step], false);
+            let made = made.map_or(0, |samples| samples.min(rest.len()));
+            rest[..made].copy_from_slice(&last[..made]);
+            rest[made..].fill(0);
+        }
+    }
+}
