@@ -18,9 +18,9 @@ use stasis_media::event::{
     DtmfBegan, DtmfReceived, DtmfSource, Joined, Left, PlaybackFinished, PlaybackStarted,
     RtpReceived, RtpSent, SourceLearned, TalkingStarted, TalkingStopped,
 };
-use stasis_media::frame::SampleRate;
+use stasis_media::frame::{Frame, SampleRate};
 use stasis_media::leg::{Edge, Leg};
-use stasis_media::rtp::{Header, RtpSeq, write_packet};
+use stasis_media::rtp::{Header, Payloads, RtpSeq, write_packet};
 use stasis_media::schedule::PERIOD;
 use stasis_media::wav::{Pcm, Player, Repeat};
 use stasis_media::{BridgeId, LegId, PlaybackId};
@@ -615,5 +615,108 @@ fn an_hour_with_clocks_that_drift_ends_with_full_sound_and_short_buffers() {
         assert!(stats.packets > TICKS - 300 && stats.lost == 0, "{stats:?}");
         assert!(stats.late < 100 && stats.concealed < 200, "{stats:?}");
         assert!((20.0..=100.0).contains(&stats.depth_ms), "{stats:?}");
+    }
+}
+
+/// Phones of many codecs, each with another rate or clock.
+fn mixed_phones(room: &mut Room) -> Vec<Phone> {
+    let mut codecs = vec![Codec::PCMU, Codec::G722, Codec::PCMA];
+    codecs.extend(SampleRate::ALL.into_iter().filter_map(|rate| Codec::L16.at(rate)));
+    codecs.extend(Codec::all().filter(|codec| codec.name() == "opus"));
+    let phone = |(slot, codec): (usize, Codec)| {
+        let payloads = Payloads::of(&[codec]).expect("there is room for one");
+        room.add_phone_with(slot as u32, payloads)
+    };
+    codecs.into_iter().enumerate().map(phone).collect()
+}
+
+#[test]
+fn phones_of_all_codecs_and_rates_hear_each_other_and_not_themselves() {
+    // Whole turns in a second, and none is a harmonic of another.
+    const HZ: [f64; 12] = [
+        211.0, 307.0, 397.0, 503.0, 601.0, 701.0, 809.0, 907.0, 1_009.0, 1_103.0, 1_201.0, 1_301.0,
+    ];
+    const PEAK: f64 = 2_000.0;
+    for rate in [NARROW, SampleRate::Hz32000, WIDE] {
+        let mut room = Room::new();
+        let bridge = room.add_bridge(0, rate);
+        let mut phones = mixed_phones(&mut room);
+        for phone in &phones {
+            room.order(join(phone.id, phone.rate(), bridge, rate));
+        }
+        let mut tones: Vec<_> = HZ.iter().map(|&hz| Tone::new(hz, PEAK)).collect();
+        // Who speaks takes turns, three at a time: Opus is no codec for eight tones at once.
+        let all: Vec<usize> = (0..phones.len()).collect();
+        for talking in all.chunks(3) {
+            for _ in 0..100 {
+                for (n, (phone, tone)) in phones.iter_mut().zip(&mut tones).enumerate() {
+                    let mut said = Frame::silence(phone.rate());
+                    if talking.contains(&n) {
+                        tone.fill(said.samples_mut(), phone.rate());
+                    }
+                    phone.say(said.samples(), &mut room);
+                }
+                room.tick(&mut phones);
+            }
+            for (own, phone) in phones.iter().enumerate() {
+                for &n in talking {
+                    let level = db(peak_of(phone.last_second(), HZ[n], phone.rate()), PEAK);
+                    let codecs = [phone, &phones[n]].map(|phone| phone.sender.codec().unwrap());
+                    if n == own {
+                        assert!(level < -35.0, "{codecs:?} hears itself at {level:.1} dB");
+                    } else {
+                        assert!(level.abs() < 3.0, "{codecs:?} at {rate}: {level:.1} dB");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_wideband_phone_is_answered_in_what_it_speaks_and_its_digits_are_heard() {
+    let payloads = Payloads::of(&[Codec::G722, Codec::PCMU]).unwrap();
+    let mut room = Room::new();
+    let mut events = room.topic.subscribe().capacity(1 << 10).pull().unwrap();
+    let bridge = room.add_bridge(0, WIDE);
+    let mut phones = [room.add_phone_with(0, payloads), room.add_phone(1, Codec::PCMU)];
+    room.order(join(phones[0].id, SampleRate::Hz16000, bridge, WIDE));
+    room.join(phones[1].id, bridge, WIDE);
+    let mut tones = [Tone::new(TONES[0], PEAK), Tone::new(TONES[1], PEAK)];
+    let mut talk = |room: &mut Room, phones: &mut [Phone; 2], ticks: usize| {
+        for _ in 0..ticks {
+            for (phone, tone) in phones.iter_mut().zip(&mut tones) {
+                let mut said = Frame::silence(phone.rate());
+                tone.fill(said.samples_mut(), phone.rate());
+                phone.say(said.samples(), room);
+            }
+            room.tick(&mut *phones);
+        }
+    };
+    talk(&mut room, &mut phones, 100);
+    assert_eq!(phones[0].payload_type, Some(9));
+    assert_hears(phones[0].last_second(), SampleRate::Hz16000, &[TONES[1]], TONES[0]);
+    assert_hears(phones[1].last_second(), NARROW, &[TONES[0]], TONES[1]);
+    // The same call, in PCMU: the leg stays at 16 kHz.
+    phones[0].sender.set_codec(Codec::PCMU);
+    talk(&mut room, &mut phones, 100);
+    assert_eq!(phones[0].payload_type, Some(0));
+    assert_hears(phones[0].last_second(), SampleRate::Hz16000, &[TONES[1]], TONES[0]);
+    assert_hears(phones[1].last_second(), NARROW, &[TONES[0]], TONES[1]);
+    // Digits in the audio of both.
+    texts(&mut events);
+    for codec in [Codec::G722, Codec::PCMU] {
+        phones[0].sender.set_codec(codec);
+        let mut singer = ToneGenerator::new(digit('5'), SampleRate::Hz16000, 100);
+        for _ in 0..20 {
+            let mut said = Frame::silence(SampleRate::Hz16000);
+            singer.fill(said.samples_mut());
+            phones[0].say(said.samples(), &mut room);
+            phones[1].say(&SILENCE, &mut room);
+            room.tick(&mut phones);
+        }
+        let heard = texts(&mut events);
+        let pressed = heard.iter().filter(|text| text.contains("pressed 5"));
+        assert_eq!(pressed.count(), 1, "{codec}: {heard:?}");
     }
 }

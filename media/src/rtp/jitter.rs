@@ -24,6 +24,9 @@ const MUTE_ON_MS: i64 = 60;
 /// Ticks that may be missed before playout skips what they should have played.
 const MISSED_TICKS: i64 = 10;
 
+/// What may be missing where the clock changes and the numbers are still believed.
+const MOST_MISSING_MS: i64 = 200;
+
 /// The first index: far from zero, so that a packet before the first has one too.
 const FIRST: u64 = 1 << 32;
 
@@ -229,9 +232,9 @@ impl JitterBuffer {
         if packet.samples == 0 || packet.seq <= anchor.seq {
             return anchor;
         }
-        let missing = (packet.seq - anchor.seq - 1).min(SLOTS) as i64;
-        let media = self.end_media + missing * packet.samples;
-        if media < self.playhead || missing == SLOTS as i64 {
+        let missing = (packet.seq - anchor.seq - 1).min(SLOTS) as i64 * packet.samples;
+        let media = self.end_media + missing;
+        if media < self.playhead || missing > self.pace.ms(MOST_MISSING_MS) {
             return self.anchored(packet, anchor.shift);
         }
         Anchor::on(packet, anchor.shift, media, self.pace)

@@ -1,5 +1,7 @@
 //! A leg through a simulated network, in virtual time: sender, link, receiver.
 
+mod codecs;
+
 use super::packet::{Header, RtpSeq, write_packet};
 use super::payloads::Payloads;
 use super::receiver::{FrameKind, ReceiveSettings, ReceiveStats, RtpEvent, RtpReceiver};
@@ -57,13 +59,19 @@ struct Call {
 }
 
 impl Call {
+    /// In PCMU.
     fn new(seed: u64, delay_ms: u64) -> Self {
+        Self::with(seed, delay_ms, Payloads::default())
+    }
+
+    /// In the first of these.
+    fn with(seed: u64, delay_ms: u64, payloads: Payloads) -> Self {
         let mut dice = Dice(seed);
         let delay = Duration::from_millis(delay_ms);
         Call {
             // Number and timestamp wrap within the first two seconds.
-            sender: RtpSender::new(&Payloads::default(), 7, RtpSeq(65_490), u32::MAX - 9_000),
-            receiver: RtpReceiver::new(ReceiveSettings { delay, ..Default::default() }),
+            sender: RtpSender::new(&payloads, 7, RtpSeq(65_490), u32::MAX - 9_000),
+            receiver: RtpReceiver::new(ReceiveSettings { remote: None, delay, payloads }),
             phase: dice.throw() % TICK,
             dice,
             loss_percent: 0.0,
@@ -98,7 +106,7 @@ impl Call {
             self.send(pcm);
         }
         self.deliver(now);
-        let mut out = [0; 160];
+        let mut out = vec![0; self.receiver.rate().samples_in(Ptime::TICK)];
         let events = &mut self.events;
         let kind = self.receiver.tick(Stamp::from_ns(now), &mut out, &mut |e| events.push(e));
         self.heard.extend(out);

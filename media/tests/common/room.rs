@@ -197,7 +197,7 @@ impl Phone {
             payloads,
             sender: RtpSender::new(&payloads, ssrc, RtpSeq(65_500), u32::MAX - 1_000),
             receiver: RtpReceiver::new(ReceiveSettings { payloads, ..Default::default() }),
-            heard: Vec::with_capacity(1 << 18),
+            heard: Vec::with_capacity(1 << 19),
             frame: Frame::silence(payloads.rate()),
             payload_type: None,
             keys: Vec::with_capacity(256),
