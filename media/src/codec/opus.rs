@@ -146,3 +146,90 @@ impl Decoder {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::Ptime;
+
+    const TONE: [i16; 960] = {
+        let mut tone = [0; 960];
+        let mut n = 0;
+        while n < 960 {
+            tone[n] = if n % 96 < 48 { 4_000 } else { -4_000 };
+            n += 1;
+        }
+        tone
+    };
+
+    fn encoder(settings: &EncodeSettings) -> Box<dyn Encode> {
+        Codec::OPUS.encoder(settings)
+    }
+
+    #[test]
+    fn a_silent_sender_says_so_once_and_then_nothing() {
+        let mut talker = encoder(&EncodeSettings { dtx: true, ..Default::default() });
+        let mut payload = [0; 1_500];
+        let path = format!("{}/../examples/assets/bob.wav", env!("CARGO_MANIFEST_DIR"));
+        let voice = crate::wav::Pcm::load(path, SampleRate::Hz48000).unwrap();
+        let mut words = voice.samples().chunks_exact(960);
+        // Without the pauses between the words.
+        let spoken = words.by_ref().take(50).map(|word| talker.encode(word, &mut payload));
+        assert!(spoken.filter(|&len| len > SILENT).count() > 30);
+        let lengths: Vec<usize> =
+            (0..200).map(|_| talker.encode(&[0; 960], &mut payload)).collect();
+        let told = lengths.iter().position(|&len| len <= SILENT).unwrap();
+        assert!((1..=SILENT).contains(&lengths[told]), "it says so");
+        assert_eq!(lengths[told + 1], 0);
+        assert!(lengths.iter().filter(|&&len| len == 0).count() > 130, "{lengths:?}");
+        let word = words.next().unwrap();
+        assert!(talker.encode(word, &mut payload) > SILENT, "and speaks at once");
+        let mut other = encoder(&EncodeSettings::default());
+        assert!((0..200).all(|_| other.encode(&[0; 960], &mut payload) > SILENT));
+    }
+
+    #[test]
+    fn any_length_is_made_up_and_nothing_beyond() {
+        for rate in FORMAT.rates() {
+            let codec = Codec::OPUS.at(*rate).unwrap();
+            let mut decoder = codec.decoder();
+            let mut payload = [0; 1_500];
+            let tick = rate.samples_in(Ptime::TICK);
+            let len = codec.encoder(&EncodeSettings::default()).encode(&TONE[..tick], &mut payload);
+            for lost in 0..3 * tick {
+                let mut out = vec![0; tick];
+                assert_eq!(decoder.decode(&payload[..len], &mut out), tick);
+                let mut out = vec![1; lost + 1];
+                assert!(decoder.conceal(None, &mut out[..lost]));
+                assert_eq!(out[lost], 1);
+            }
+        }
+    }
+
+    #[test]
+    fn settings_out_of_range_are_brought_into_it() {
+        for bitrate in [Some(0), Some(u32::MAX), None] {
+            let settings = EncodeSettings {
+                bitrate,
+                complexity: 255,
+                fec: true,
+                expected_loss_percent: 255,
+                dtx: true,
+            };
+            let mut payload = [0; 1_500];
+            assert!(encoder(&settings).encode(&TONE, &mut payload) > SILENT);
+        }
+    }
+
+    #[test]
+    fn a_bitrate_is_kept() {
+        for bitrate in [12_000, 32_000, 64_000] {
+            let mut talker =
+                encoder(&EncodeSettings { bitrate: Some(bitrate), ..Default::default() });
+            let mut payload = [0; 1_500];
+            let bytes: usize = (0..500).map(|_| talker.encode(&TONE, &mut payload)).sum();
+            let told = bytes as f64 * 8.0 / 10.0;
+            assert!(told < f64::from(bitrate) * 1.15, "{bitrate}: {told}");
+        }
+    }
+}

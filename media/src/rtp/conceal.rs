@@ -158,7 +158,7 @@ impl Concealer {
 fn period(history: &[i16], times: usize) -> usize {
     let mean = |n: usize| {
         let sum: i32 = history[n * times..][..times].iter().map(|&sample| i32::from(sample)).sum();
-        sum / times as i32 >> 4 // so sums of products fit 32 bits
+        (sum / times as i32) >> 4 // so sums of products fit 32 bits
     };
     let full: [i32; HISTORY] = array::from_fn(mean);
     let half: [i32; HISTORY / 2] = array::from_fn(|n| full[2 * n]);
@@ -190,9 +190,14 @@ fn dot(a: &[i32], b: &[i32]) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::frame::Ptime;
 
     fn tone(hz: f32, from: usize, n: usize) -> Vec<i16> {
-        let turn = std::f32::consts::TAU * hz / 8_000.0;
+        tone_at(hz, from, n, SampleRate::Hz8000)
+    }
+
+    fn tone_at(hz: f32, from: usize, n: usize, rate: SampleRate) -> Vec<i16> {
+        let turn = std::f32::consts::TAU * hz / rate.hz() as f32;
         (from..from + n).map(|t| ((t as f32 * turn).sin() * 8_000.0) as i16).collect()
     }
 
@@ -201,48 +206,60 @@ mod tests {
     }
 
     /// Plays 60 ms of voice, then what `gap` makes of it, then voice again, 20 ms at a time.
-    fn around(hz: f32, mut gap: impl FnMut(&mut Concealer, &mut Vec<i16>)) -> Vec<i16> {
-        let mut leg = Concealer::new(SampleRate::Hz8000);
+    fn around(
+        hz: f32,
+        rate: SampleRate,
+        mut gap: impl FnMut(&mut Concealer, &mut Vec<i16>),
+    ) -> Vec<i16> {
+        let mut leg = Concealer::new(rate);
         let mut heard = Vec::new();
+        let tick = rate.samples_in(Ptime::TICK);
         let voice = |leg: &mut Concealer, heard: &mut Vec<i16>, from: usize| {
-            for tick in 0..3 {
-                let mut frame = tone(hz, from + tick * 160, 160);
+            for number in 0..3 {
+                let mut frame = tone_at(hz, from + number * tick, tick, rate);
                 leg.voice(&mut frame);
                 heard.extend(frame);
             }
         };
         voice(&mut leg, &mut heard, 0);
         gap(&mut leg, &mut heard);
-        voice(&mut leg, &mut heard, 3 * 160 + 77);
+        voice(&mut leg, &mut heard, 3 * tick + tick / 2 - 3);
         heard
     }
 
     #[test]
     fn no_join_is_steeper_than_the_tone_itself() {
-        for hz in [50.0, 110.0, 203.0, 440.0, 697.0, 1_000.0] {
-            for lost in 0..6 {
-                let heard = around(hz, |leg, heard| {
-                    leg.skip();
-                    for _ in 0..lost {
-                        let mut frame = [0; 160];
-                        leg.conceal(&mut frame);
-                        heard.extend(frame);
-                    }
-                });
-                let limit = steepest(&tone(hz, 0, 1_000)) * 3 / 2 + 300;
-                assert!(steepest(&heard) <= limit, "{hz} Hz, {lost} lost: {}", steepest(&heard));
+        for rate in SampleRate::ALL {
+            for hz in [50.0, 110.0, 203.0, 440.0, 697.0, 1_000.0] {
+                for lost in 0..6 {
+                    let heard = around(hz, rate, |leg, heard| {
+                        leg.skip();
+                        for _ in 0..lost {
+                            let mut frame = vec![0; rate.samples_in(Ptime::TICK)];
+                            leg.conceal(&mut frame);
+                            heard.extend(frame);
+                        }
+                    });
+                    let limit = steepest(&tone_at(hz, 0, 1_000, rate)) * 3 / 2 + 300;
+                    let steepest = steepest(&heard);
+                    assert!(steepest <= limit, "{hz} Hz at {rate}, {lost} lost: {steepest}");
+                }
             }
         }
     }
 
     #[test]
     fn a_tone_goes_on_through_a_lost_frame() {
-        let mut leg = Concealer::new(SampleRate::Hz8000);
-        leg.voice(&mut tone(200.0, 0, 480));
-        let mut lost = [0; 80];
-        assert!(leg.conceal(&mut lost));
-        for (made_up, meant) in lost.iter().zip(tone(200.0, 480, 80)) {
-            assert!((i32::from(*made_up) - i32::from(meant)).abs() < 900, "{made_up} for {meant}");
+        for rate in SampleRate::ALL {
+            let tick = rate.samples_in(Ptime::TICK);
+            let mut leg = Concealer::new(rate);
+            leg.voice(&mut tone_at(200.0, 0, 3 * tick, rate));
+            let mut lost = vec![0; tick / 2];
+            assert!(leg.conceal(&mut lost));
+            for (made_up, meant) in lost.iter().zip(tone_at(200.0, 3 * tick, tick / 2, rate)) {
+                let wrong = (i32::from(*made_up) - i32::from(meant)).abs();
+                assert!(wrong < 900, "{made_up} for {meant} at {rate}");
+            }
         }
     }
 
@@ -260,7 +277,7 @@ mod tests {
 
     #[test]
     fn a_sender_that_stops_is_silent_after_five_milliseconds() {
-        let heard = around(440.0, |leg, heard| {
+        let heard = around(440.0, SampleRate::Hz8000, |leg, heard| {
             let mut frame = [0; 160];
             leg.silence(&mut frame);
             assert_eq!(frame[JOIN..], [0; 120]);

@@ -4,7 +4,8 @@ mod codecs;
 
 use super::packet::{Header, RtpSeq, write_packet};
 use super::payloads::Payloads;
-use super::receiver::{FrameKind, ReceiveSettings, ReceiveStats, RtpEvent, RtpReceiver};
+use super::playout::FrameKind;
+use super::receiver::{ReceiveSettings, ReceiveStats, RtpEvent, RtpReceiver};
 use super::sender::RtpSender;
 use crate::codec::{Codec, EncodeSettings};
 use crate::dtmf::Digit;

@@ -28,8 +28,8 @@
 //! ```
 //!
 //! The way in: `packet` (the header) → `latch` (whose is it: symmetric RTP) → `source` (is it new,
-//! what is missing) → `jitter` (when is it heard; `anchor`, `slots`, `margins`, `pace`) or
-//! `telephone_event` (which key) → `decoders` → `conceal` (no loss clicks). The way out: `dialer`
+//! what is missing) → `playout`: `jitter` (when is it heard; `anchor`, `slots`, `margins`, `pace`),
+//! `decoders`, `conceal` (no loss clicks); or `telephone_event` (which key). The way out: `dialer`
 //! (keys) or `encoders` → `packet`. What the numbers in packets mean is in `payloads`.
 
 mod anchor;
@@ -45,6 +45,7 @@ mod margins;
 mod pace;
 mod packet;
 mod payloads;
+mod playout;
 mod receiver;
 mod sender;
 mod slots;
@@ -55,6 +56,7 @@ pub use dialer::{DIAL_QUEUE, Full, MAX_KEY, MIN_KEY};
 pub use latch::TAKEOVER;
 pub use packet::{HEADER_LEN, Header, MAX_PAYLOAD, Packet, PacketError, RtpSeq, write_packet};
 pub use payloads::{MAX_PAYLOADS, Payload, Payloads, PayloadsError};
-pub use receiver::{FrameKind, ReceiveSettings, ReceiveStats, RtpEvent, RtpReceiver};
+pub use playout::FrameKind;
+pub use receiver::{ReceiveSettings, ReceiveStats, RtpEvent, RtpReceiver};
 pub use sender::{PressError, RtpSender, SendStats};
 pub use telephone_event::{EVENT_LEN, EVENT_TIMEOUT, EventPayload, EventReceiver, KeyEvent};

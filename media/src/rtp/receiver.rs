@@ -1,19 +1,15 @@
 //! The receiver: one leg's packets in, one tick of audio out.
 //!
 //! A packet goes through the latch (whose is it), the source (is it new, what is missing), and by
-//! its payload type into the jitter buffer or to the telephone events. A tick takes what the buffer
-//! has for it, decodes it, and makes up what is missing. All of it is at the leg's rate, the highest
-//! of its codecs, whatever each packet is.
+//! its payload type into the playout or to the telephone events. A tick is what the playout has for
+//! it, at the leg's rate: the highest of its codecs, whatever each packet is.
 
 use super::anchor::Incoming;
-use super::conceal::Concealer;
-use super::decoders::Decoders;
-use super::jitter::{JitterBuffer, Piece, Queued};
+use super::jitter::Queued;
 use super::latch::{Heard, Latch};
-use super::margins::Adjust;
-use super::pace::Pace;
 use super::packet::{Packet, PacketError};
 use super::payloads::{Payload, Payloads};
+use super::playout::{FrameKind, Playout};
 use super::source::Arrival;
 use super::telephone_event::{EventPayload, EventReceiver, KeyEvent};
 use crate::codec::Codec;
@@ -27,10 +23,6 @@ use std::time::Duration;
 const COMFORT_NOISE: u8 = 13;
 /// The clock of a stream of which no sound has come yet.
 const NO_CLOCK_HZ: u32 = 8_000;
-/// How long a codec makes up sound by its own means, in milliseconds: as the concealer.
-const MADE_UP_MS: usize = 60;
-/// Samples no louder than this may be left out or drawn out without being noticed: -44 dBFS.
-const QUIET: u16 = 200;
 
 /// How a leg receives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,18 +62,6 @@ pub enum RtpEvent {
         /// How long it was down, as its sender says.
         duration_ms: u32,
     },
-}
-
-/// What a tick's frame is made of; the greatest of its parts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum FrameKind {
-    /// Nothing is to be heard: no stream, a silent sender (also by Opus's DTX), a key, or a loss of
-    /// over 60 ms.
-    Silence,
-    /// What the sender said.
-    Voice,
-    /// Some of it was lost, and made up.
-    Concealed,
 }
 
 /// What one leg has received, in all its streams.
@@ -128,18 +108,10 @@ pub struct RtpReceiver {
 /// What is behind the latch.
 struct Leg {
     payloads: Payloads,
-    rate: SampleRate,
-    buffer: JitterBuffer,
+    playout: Playout,
     events: EventReceiver,
     /// The clock by which the newest key's durations count.
     key_clock_hz: u32,
-    decoders: Decoders,
-    concealer: Concealer,
-    /// The packet that is being played, decoded.
-    decoded: Box<[i16]>,
-    decoded_index: Option<u64>,
-    /// Samples that the codec has made up since its last packet.
-    made_up: usize,
     codec: Option<Codec>,
     stats: ReceiveStats,
 }
@@ -147,21 +119,13 @@ struct Leg {
 impl RtpReceiver {
     /// A leg that has heard nothing. Allocates all it will ever need: some 110 KB for PCMU and PCMA.
     pub fn new(settings: ReceiveSettings) -> Self {
-        let (payloads, rate) = (settings.payloads, settings.payloads.rate());
-        let decoders = Decoders::new(&payloads);
         RtpReceiver {
             latch: Latch::new(settings.remote),
             leg: Leg {
-                payloads,
-                rate,
-                buffer: JitterBuffer::new(settings.delay, rate),
+                payloads: settings.payloads,
+                playout: Playout::new(&settings.payloads, settings.delay),
                 events: EventReceiver::new(),
                 key_clock_hz: NO_CLOCK_HZ,
-                concealer: Concealer::new(rate),
-                decoded: vec![0; decoders.longest()].into_boxed_slice(),
-                decoders,
-                decoded_index: None,
-                made_up: 0,
                 codec: None,
                 stats: ReceiveStats::default(),
             },
@@ -227,9 +191,7 @@ impl RtpReceiver {
     ) -> FrameKind {
         let leg = &mut self.leg;
         leg.events.tick(now, &mut |key| on(event_of(key, leg.key_clock_hz)));
-        leg.buffer.begin_tick(now, out.len());
-        let kind = leg.adjust(out).unwrap_or_else(|| leg.play(out));
-        leg.buffer.end_tick();
+        let kind = leg.playout.tick(now, out);
         leg.stats.concealed += u64::from(kind == FrameKind::Concealed);
         kind
     }
@@ -241,7 +203,7 @@ impl RtpReceiver {
 
     /// The rate of the audio that it gives: the highest of its codecs.
     pub fn rate(&self) -> SampleRate {
-        self.leg.rate
+        self.leg.playout.rate()
     }
 
     /// What it speaks: the codec of its newest sound.
@@ -254,10 +216,10 @@ impl RtpReceiver {
         let (leg, source) = (&self.leg, self.latch.source());
         ReceiveStats {
             lost: leg.stats.lost + source.map_or(0, |source| source.lost()),
-            late: leg.buffer.late(),
+            late: leg.playout.late(),
             ignored_events: leg.events.ignored(),
             jitter_ms: source.map_or(0.0, |source| source.jitter_ms()),
-            depth_ms: leg.buffer.depth() as f32 * 1_000.0 / leg.rate.hz() as f32,
+            depth_ms: leg.playout.depth_ms(),
             ..leg.stats
         }
     }
@@ -279,7 +241,7 @@ impl RtpReceiver {
 impl Leg {
     fn begin(&mut self, lost_before: u64, on: &mut impl FnMut(RtpEvent)) {
         self.stats.lost += lost_before;
-        self.buffer.new_stream();
+        self.playout.new_stream();
         let clock_hz = self.key_clock_hz;
         self.events.new_stream(&mut |key| on(event_of(key, clock_hz)));
     }
@@ -315,7 +277,7 @@ impl Leg {
         let payload_type = packet.header.payload_type;
         let payload = self.payloads.get(payload_type);
         let samples = match payload {
-            Some(Payload::Audio(codec)) => self.decoders.samples_in(codec, packet.payload),
+            Some(Payload::Audio(codec)) => self.playout.samples_in(codec, packet.payload),
             _ => 0,
         };
         if let (Some(Payload::Audio(codec)), 1..) = (payload, samples) {
@@ -337,7 +299,7 @@ impl Leg {
 
     /// Queues sound; what is none is queued as silence, for its number is not missing.
     fn enqueue(&mut self, packet: &Packet, seq: u64, samples: usize, arrival: Stamp) {
-        let queued = self.buffer.insert(&Incoming {
+        let queued = self.playout.insert(&Incoming {
             seq,
             timestamp: packet.header.timestamp,
             clock_hz: self.codec.map_or(NO_CLOCK_HZ, Codec::clock_hz),
@@ -363,88 +325,7 @@ impl Leg {
         if let Some(event) = EventPayload::parse(payload)
             && Digit::from_event(event.event).is_ok()
         {
-            let lasted = Pace::new(self.rate).samples_of(event.duration.into(), clock_hz);
-            self.buffer.mute(header.timestamp, lasted, event.end);
-        }
-    }
-
-    /// Carries out one tick of an adjustment, in a pause if there is one in time. A held tick is
-    /// filled here; after a skipped one playing goes on.
-    fn adjust(&mut self, out: &mut [i16]) -> Option<FrameKind> {
-        let (adjust, urgent) = self.buffer.pending()?;
-        let piece = self.buffer.peek(out.len());
-        if !urgent && !self.is_quiet(piece) {
-            return None;
-        }
-        self.buffer.adjust(adjust);
-        match (adjust, piece) {
-            (Adjust::Skip, Piece::Voice { .. }) => self.concealer.skip(),
-            (Adjust::Skip, _) => {}
-            (Adjust::Hold, Piece::Silence(_)) => return Some(self.silence(out)),
-            (Adjust::Hold, _) => return Some(self.conceal(None, out)),
-        }
-        None
-    }
-
-    fn is_quiet(&mut self, piece: Piece) -> bool {
-        let Piece::Voice { index, from, samples } = piece else { return true };
-        self.decode(index);
-        let heard = self.decoded.get(from..from + samples).unwrap_or(&[]);
-        heard.iter().all(|sample| sample.unsigned_abs() <= QUIET)
-    }
-
-    fn play(&mut self, mut out: &mut [i16]) -> FrameKind {
-        let mut kind = FrameKind::Silence;
-        while !out.is_empty() {
-            let piece = self.buffer.next(out.len());
-            let (now, rest) = out.split_at_mut(piece.samples().clamp(1, out.len()));
-            kind = kind.max(match piece {
-                Piece::Voice { index, from, .. } => self.voice(index, from, now),
-                Piece::Lost { next, .. } => self.conceal(next, now),
-                Piece::Silence(_) => self.silence(now),
-            });
-            out = rest;
-        }
-        kind
-    }
-
-    fn voice(&mut self, index: u64, from: usize, out: &mut [i16]) -> FrameKind {
-        self.decode(index);
-        if let Some(decoded) = self.decoded.get(from..from + out.len()) {
-            out.copy_from_slice(decoded);
-        }
-        self.concealer.voice(out);
-        self.made_up = 0;
-        FrameKind::Voice
-    }
-
-    /// Fills `out` in the place of lost sound, behind which the packet with index `next` begins.
-    fn conceal(&mut self, next: Option<u64>, out: &mut [i16]) -> FrameKind {
-        let next = next.and_then(|index| self.buffer.packet(index));
-        let next = next.map(|packet| (packet.payload_type, packet.payload()));
-        let most = self.rate.hz() as usize / 1_000 * MADE_UP_MS;
-        let own = self.made_up < most && self.decoders.conceal(next, out);
-        if own {
-            self.made_up += out.len();
-            self.concealer.voice(out);
-        } else if self.made_up > 0 {
-            return self.silence(out);
-        }
-        if own || self.concealer.conceal(out) { FrameKind::Concealed } else { FrameKind::Silence }
-    }
-
-    fn silence(&mut self, out: &mut [i16]) -> FrameKind {
-        self.concealer.silence(out);
-        FrameKind::Silence
-    }
-
-    fn decode(&mut self, index: u64) {
-        if self.decoded_index == Some(index) {
-            return;
-        }
-        if let Some(packet) = self.buffer.packet(index) {
-            self.decoders.decode(packet.payload_type, packet.payload(), &mut self.decoded);
-            self.decoded_index = Some(index);
+            self.playout.mute(header.timestamp, event, clock_hz);
         }
     }
 }
