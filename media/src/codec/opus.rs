@@ -172,10 +172,12 @@ mod tests {
         let mut payload = [0; 1_500];
         let path = format!("{}/../examples/assets/bob.wav", env!("CARGO_MANIFEST_DIR"));
         let voice = crate::wav::Pcm::load(path, SampleRate::Hz48000).unwrap();
-        let mut words = voice.samples().chunks_exact(960);
         // Without the pauses between the words.
-        let spoken = words.by_ref().take(50).map(|word| talker.encode(word, &mut payload));
-        assert!(spoken.filter(|&len| len > SILENT).count() > 30);
+        let loud = |word: &&[i16]| word.iter().any(|sample| sample.abs() > 6_000);
+        let mut words = voice.samples().chunks_exact(960).filter(loud);
+        for word in words.by_ref().take(50) {
+            assert!(talker.encode(word, &mut payload) > SILENT);
+        }
         let lengths: Vec<usize> =
             (0..200).map(|_| talker.encode(&[0; 960], &mut payload)).collect();
         let told = lengths.iter().position(|&len| len <= SILENT).unwrap();
