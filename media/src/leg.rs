@@ -304,17 +304,15 @@ impl Edge {
 struct InBandDigits {
     /// `None` where there is nothing to listen to: a microphone has no keys.
     detector: Option<Detector>,
-    /// To the detector's 8 kHz, and a tick there.
-    narrow: Resampler,
-    frame: Frame,
+    /// To the detector's 8 kHz, where the leg has another rate.
+    narrow: Option<Narrow>,
 }
 
 impl InBandDigits {
     fn new(edge: &Edge) -> Self {
         InBandDigits {
             detector: matches!(edge, Edge::Rtp(_)).then(Detector::new),
-            narrow: between(edge.rate(), SampleRate::Hz8000),
-            frame: Frame::silence(SampleRate::Hz8000),
+            narrow: Narrow::from(edge.rate()),
         }
     }
 
@@ -332,8 +330,7 @@ impl InBandDigits {
         publisher: &mut RtPublisher,
     ) {
         let Some(detector) = &mut self.detector else { return };
-        convert(&mut self.narrow, frame, &mut self.frame);
-        let frame = &self.frame;
+        let frame = self.narrow.as_mut().map_or(frame, |narrow| narrow.tick(frame));
         let source = DtmfSource::InBand;
         let mut on = |event: DtmfEvent| match event {
             DtmfEvent::Begin { digit, .. } => {
@@ -349,6 +346,26 @@ impl InBandDigits {
         } else {
             detector.feed(frame.samples(), &mut on);
         }
+    }
+}
+
+/// A leg's audio at 8 kHz.
+struct Narrow {
+    resampler: Resampler,
+    frame: Frame,
+}
+
+impl Narrow {
+    /// From audio at `rate`; `None` when it has 8 kHz already.
+    fn from(rate: SampleRate) -> Option<Self> {
+        let narrow = SampleRate::Hz8000;
+        let resampler = (rate != narrow).then(|| between(rate, narrow))?;
+        Some(Narrow { resampler, frame: Frame::silence(narrow) })
+    }
+
+    fn tick(&mut self, frame: &Frame) -> &Frame {
+        convert(&mut self.resampler, frame, &mut self.frame);
+        &self.frame
     }
 }
 

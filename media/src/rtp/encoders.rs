@@ -30,7 +30,8 @@ struct Encoder {
     payload_type: u8,
     codec: Codec,
     encode: Box<dyn Encode>,
-    resampler: Resampler,
+    /// From the leg's rate, where that is another.
+    resampler: Option<Resampler>,
 }
 
 /// A payload that is ready to be sent.
@@ -50,8 +51,7 @@ impl Encoders {
             payload_type,
             codec,
             encode: codec.encoder(settings),
-            resampler: Resampler::new(rate, codec.rate())
-                .expect("every two rates of the engine have a converter"),
+            resampler: (rate != codec.rate()).then(|| between(rate, codec.rate())),
         };
         Encoders {
             rate,
@@ -89,17 +89,16 @@ impl Encoders {
     /// Collects one tick at the leg's rate; a longer one is cut, a shorter one ends in silence.
     pub(crate) fn collect(&mut self, pcm: &[i16]) {
         let Some(encoder) = self.all.get_mut(self.current) else { return };
-        let frame = &mut self.frame[..self.rate.samples_in(Ptime::TICK)];
-        let given = pcm.len().min(frame.len());
-        frame[..given].copy_from_slice(&pcm[..given]);
-        frame[given..].fill(0);
         let tick = encoder.codec.rate().samples_in(Ptime::TICK);
         let Some(place) = self.pcm.get_mut(self.filled..self.filled + tick) else { return };
+        self.filled += tick;
+        let Some(resampler) = &mut encoder.resampler else { return fill(place, pcm) };
+        let frame = &mut self.frame[..self.rate.samples_in(Ptime::TICK)];
+        fill(frame, pcm);
         // The frame has the rate that the converter was made for; if not, rather silence.
-        if encoder.resampler.process(frame, place).is_err() {
+        if resampler.process(frame, place).is_err() {
             place.fill(0);
         }
-        self.filled += tick;
     }
 
     /// Forgets what was collected.
@@ -120,4 +119,15 @@ impl Encoders {
             later += pcm.len() as u32 * (codec.clock_hz() / 1_000) / (codec.rate().hz() / 1_000);
         }
     }
+}
+
+fn between(from: SampleRate, to: SampleRate) -> Resampler {
+    Resampler::new(from, to).expect("every two rates of the engine have a converter")
+}
+
+/// Copies as far as both reach; silence behind that.
+fn fill(to: &mut [i16], from: &[i16]) {
+    let (given, rest) = to.split_at_mut(from.len().min(to.len()));
+    given.copy_from_slice(&from[..given.len()]);
+    rest.fill(0);
 }
