@@ -64,7 +64,7 @@ impl Encode for Encoder {
     fn encode(&mut self, pcm: &[i16], payload: &mut [u8]) -> usize {
         let pairs = pcm.as_chunks().0;
         for (&[first, second], byte) in pairs.iter().zip(payload.iter_mut()) {
-            let (a, b) = self.split.filter(first.into(), second.into());
+            let (a, b) = self.split.filter(first, second);
             let low = LowCode::of(((b + a) >> 14) - self.low.guess, self.low.step);
             self.low.learn(low.coarse(self.low.step), LOW_GROWTH[low.coarse_level()], LOW_RANGE);
             let high = HighCode::of(((b - a) >> 14) - self.high.guess, self.high.step);
@@ -91,7 +91,9 @@ impl Decode for Decoder {
             let difference = high.value(self.high.step);
             let high_sample = limit(self.high.guess + difference);
             self.high.learn(difference, high.growth(), HIGH_RANGE);
-            let (a, b) = self.join.filter(low_sample + high_sample, low_sample - high_sample);
+            // Of two numbers of 15 bits: their sum and their difference have 16.
+            let (sum, difference) = (low_sample + high_sample, low_sample - high_sample);
+            let (a, b) = self.join.filter(sum as i16, difference as i16);
             (*first, *second) = (saturate(b >> 11) as i16, saturate(a >> 11) as i16);
         }
         payload.len().min(pairs.len()) * 2
@@ -100,26 +102,26 @@ impl Decode for Decoder {
 
 /// Every second coefficient of the mirror filters (24 taps), in units of 2^-13; the others are the
 /// same in reverse.
-const MIRROR: [i32; 12] = [3, -11, 12, 32, -210, 951, 3_876, -805, 362, -156, 53, -11];
+const MIRROR: [i16; 12] = [3, -11, 12, 32, -210, 951, 3_876, -805, 362, -156, 53, -11];
 
 /// The delay lines of the mirror filters, the newest value last: the same for splitting (TQMF) and
 /// joining (RQMF), only what goes in and comes out differs.
 #[derive(Default)]
 struct Mirror {
-    first: [i32; 12],
-    second: [i32; 12],
+    first: [i16; 12],
+    second: [i16; 12],
 }
 
 impl Mirror {
     /// Takes the next value of each line; gives the two filtered.
-    fn filter(&mut self, first: i32, second: i32) -> (i32, i32) {
+    fn filter(&mut self, first: i16, second: i16) -> (i32, i32) {
         self.first.copy_within(1.., 0);
         self.second.copy_within(1.., 0);
         (self.first[11], self.second[11]) = (first, second);
         let (mut a, mut b) = (0, 0);
         for n in 0..12 {
-            a += self.first[n] * MIRROR[n];
-            b += self.second[n] * MIRROR[11 - n];
+            a += i32::from(self.first[n]) * i32::from(MIRROR[n]);
+            b += i32::from(self.second[n]) * i32::from(MIRROR[11 - n]);
         }
         (a, b)
     }
