@@ -117,7 +117,7 @@ pub use self::{
     clock::Clock,
     dispatch::JoinError,
     filter::Filter,
-    forward::{Forward, ForwardCycle},
+    forward::{Forward, ForwardError, MOST_VISITS},
     mailbox::{Congestion, Dropped, Slowest, SubscriptionId, SubscriptionStats},
     overflow::{Conflation, Overflow},
     pool::WorkerStatistics,

@@ -2,8 +2,8 @@
 //!
 //! A topic's routing is immutable and replaced as a whole ([`RoutingCell`]). A publish needs all routings
 //! that it can reach at once: it counts who accepts before it hands out. It collects them by
-//! recursion, one stack frame a topic, so that any number of forwards in any depth costs no memory
-//! but the stack's, on a real-time thread too.
+//! recursion, one stack frame a topic, so that forwards cost no memory but the stack's, on a
+//! real-time thread too. `forward` sees to it that they are not too many.
 
 use std::any::TypeId;
 use std::collections::HashMap;

@@ -13,6 +13,7 @@ use crossbeam_utils::CachePadded;
 use crate::bus::Core;
 use crate::dispatch::is_running;
 use crate::filter::Filter;
+use crate::forward::Visits;
 use crate::gate::Gate;
 use crate::mailbox::{Mailbox, Reader, SubscriptionId};
 use crate::means::{Means, Ordinary};
@@ -84,6 +85,7 @@ pub(crate) struct TopicShared {
     core: Arc<Core>,
     info: Lessor<TopicInfo>,
     pub(crate) routing: RoutingCell,
+    pub(crate) visits: Visits,
     /// Messages that went to one subscription alone: its own first and last. Nobody published them.
     unpublished: AtomicU64,
     /// Messages that nobody accepted: they were never built.
@@ -100,11 +102,16 @@ impl TopicShared {
             core,
             info: Lessor::new(TopicInfo { id, name: name.into() }),
             routing,
+            visits: Visits::new(),
             unheard: CachePadded::new(AtomicU64::new(0)),
             unpublished: AtomicU64::new(0),
             unbuilt: AtomicU64::new(0),
             forwarded: CachePadded::new(AtomicU64::new(0)),
         }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        self.info.name()
     }
 
     pub(crate) fn count_forwarded(&self) {
