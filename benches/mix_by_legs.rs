@@ -152,7 +152,7 @@ impl Room {
         let mut room = Room {
             engine: Engine::new(legs, 1),
             parties: (0..legs).map(|number| Party::new(number, &voices)).collect(),
-            publisher: bus.rt_publisher(1_024).bind(),
+            publisher: bus.rt_publisher(1_024),
             now: Stamp::ZERO,
             _bus: bus.clone(),
         };

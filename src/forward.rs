@@ -115,7 +115,7 @@ impl Topic {
             let (from, to) = names();
             return Err(ForwardError::TwoBuses { from, to });
         }
-        let id = self.core().change_routings(|control| {
+        let id = self.core().change(|control| {
             let back = to.shared().routing.load();
             if Arc::ptr_eq(self.shared(), to.shared()) || back.reaches(self.shared()) {
                 let (from, to) = names();
@@ -142,7 +142,7 @@ impl Drop for Forward {
     fn drop(&mut self) {
         let without = |routing: &mut Routing| routing.forwards.retain(|entry| entry.id != self.id);
         let (from, to) = (self.from.shared(), self.to.shared());
-        self.from.core().change_routings(|control| {
+        self.from.core().change(|control| {
             control.replace(&from.routing, without);
             let mut sources = to.visits.from();
             let this = Arc::downgrade(from);

@@ -11,6 +11,7 @@ use std::fmt;
 use crossbeam_utils::CachePadded;
 
 use crate::bus::Core;
+use crate::current::{Current, Reading};
 use crate::dispatch::is_running;
 use crate::filter::Filter;
 use crate::forward::Visits;
@@ -18,7 +19,7 @@ use crate::gate::Gate;
 use crate::mailbox::{Mailbox, Reader, SubscriptionId};
 use crate::means::{Means, Ordinary};
 use crate::ring::{Lessor, Meta, Shares};
-use crate::routing::{Reading, Route, Routing, RoutingCell};
+use crate::routing::{Route, Routing};
 use crate::stamp::Stamp;
 use crate::statistics::TopicStatistics;
 use crate::subscription::{BusEnded, Subscribe, Subscription, SubscriptionChange};
@@ -84,7 +85,7 @@ impl TopicInfo {
 pub(crate) struct TopicShared {
     core: Arc<Core>,
     info: Lessor<TopicInfo>,
-    pub(crate) routing: RoutingCell,
+    pub(crate) routing: Current<Routing>,
     pub(crate) visits: Visits,
     /// Messages that went to one subscription alone: its own first and last. Nobody published them.
     unpublished: AtomicU64,
@@ -97,7 +98,7 @@ pub(crate) struct TopicShared {
 }
 
 impl TopicShared {
-    pub(crate) fn new(core: Arc<Core>, id: TopicId, name: &str, routing: RoutingCell) -> Self {
+    pub(crate) fn new(core: Arc<Core>, id: TopicId, name: &str, routing: Current<Routing>) -> Self {
         TopicShared {
             core,
             info: Lessor::new(TopicInfo { id, name: name.into() }),
@@ -112,6 +113,12 @@ impl TopicShared {
 
     pub(crate) fn name(&self) -> &str {
         self.info.name()
+    }
+
+    /// Calls `done` with the route of a message of this type: see [`Routing::route`].
+    #[inline]
+    fn route<R>(&self, id: TypeId, reading: &Reading<'_>, done: impl FnOnce(&Route<'_>) -> R) -> R {
+        self.routing.read(reading, |routing| routing.route(id, reading, done))
     }
 
     pub(crate) fn count_forwarded(&self) {
@@ -203,8 +210,8 @@ impl Topic {
     ) -> Result<usize, WouldWait> {
         let id = TypeId::of::<T>();
         let ordinary = Ordinary::new(self.core());
-        self.shared.routing.route(id, &Reading::Guarded, |route| {
-            let count = self.begin(route, id);
+        self.shared.route(id, &Reading::Counted, |route| {
+            let count = self.begin(route, id, &Reading::Counted);
             if count == 0 {
                 return Ok(0);
             }
@@ -228,8 +235,8 @@ impl Topic {
         means: Means<'_>,
     ) -> (usize, bool) {
         let id = TypeId::of::<T>();
-        self.shared.routing.route(id, reading, |route| {
-            let count = self.begin(route, id);
+        self.shared.route(id, reading, |route| {
+            let count = self.begin(route, id, reading);
             if count == 0 {
                 return (0, false);
             }
@@ -271,9 +278,9 @@ impl Topic {
 
     /// Counts a message that is published here; says how many shares it needs.
     #[inline]
-    fn begin(&self, route: &Route<'_>, id: TypeId) -> u64 {
+    fn begin(&self, route: &Route<'_>, id: TypeId, reading: &Reading<'_>) -> u64 {
         route.count_forwarded();
-        let count = if self.core().types().declines(id) { 0 } else { route.count() };
+        let count = if self.core().types().declines(id, reading) { 0 } else { route.count() };
         if count == 0 {
             self.shared.unheard.fetch_add(1, Relaxed);
         }
@@ -302,7 +309,7 @@ impl Topic {
         filter: Filter,
     ) -> Result<(), BusEnded> {
         let mailbox_of = mailbox.clone();
-        let before = self.core().change_routings(|control| {
+        let before = self.core().change(|control| {
             if control.is_over() {
                 return Err(BusEnded);
             }
@@ -316,7 +323,7 @@ impl Topic {
 
     /// Changes what a listed mailbox accepts to what `filter` says at this change's turn.
     pub(crate) fn set_filter(&self, mailbox: &Mailbox, filter: impl FnOnce() -> Filter) {
-        self.core().change_routings(|control| {
+        self.core().change(|control| {
             control.replace(&self.shared.routing, |routing| routing.set_filter(mailbox.id, filter));
         });
     }
@@ -324,7 +331,7 @@ impl Topic {
     /// Takes a mailbox off the routing, closes its ring, wakes its reader for the end and tells
     /// those who stay. The second time it does nothing.
     pub(crate) fn unlist_mailbox(&self, mailbox: &Mailbox) {
-        let left = self.core().change_routings(|control| {
+        let left = self.core().change(|control| {
             if self.shared.routing.load().filter(mailbox.id).is_none() {
                 return false;
             }
@@ -346,8 +353,8 @@ impl Topic {
 
     fn announce(&self, routing: &Routing, change: SubscriptionChange) {
         let id = TypeId::of::<SubscriptionChange>();
-        routing.route(id, &Reading::Guarded, |route| {
-            let count = self.begin(route, id);
+        routing.route(id, &Reading::Counted, |route| {
+            let count = self.begin(route, id, &Reading::Counted);
             if count > 0 {
                 let meta = self.meta(self.core().clock().now());
                 let means = Ordinary::new(self.core());

@@ -98,7 +98,7 @@ fn a_message_may_visit_many_topics_and_not_too_many() {
     let ForwardError::TooManyVisits { at, visits, .. } = &error else { panic!("{error}") };
     assert_eq!((&**at, *visits), ("before", MOST_VISITS + 1));
     let events = listen(&topics[7]);
-    let mut publisher = bus.rt_publisher(8).bind();
+    let mut publisher = bus.rt_publisher(8);
     assert_eq!(publisher.publish(&before, Stamp::ZERO, 1u32), 1);
     assert_eq!(before.publish(2u32), 1);
     assert_eq!(numbers(events), [1, 2]);
@@ -151,7 +151,7 @@ fn a_long_chain_and_a_wide_fan_need_no_memory_but_the_stack() {
     let _chain: Vec<_> =
         topics.windows(2).map(|pair| pair[0].forward_to(&pair[1]).unwrap()).collect();
     let (last, middle) = (listen(&topics[199]), listen(&topics[100]));
-    let mut publisher = bus.rt_publisher(8).bind();
+    let mut publisher = bus.rt_publisher(8);
     assert_eq!(publisher.publish(&topics[0], Stamp::ZERO, 1u32), 2);
     assert_eq!(topics[0].publish(2u32), 2);
     assert_eq!(numbers(last), [1, 2]);

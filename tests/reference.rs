@@ -406,7 +406,7 @@ impl Both {
             numbers: 0,
             forwards: Vec::new(),
             events: Vec::new(),
-            publisher: bus.rt_publisher(cells).bind(),
+            publisher: bus.rt_publisher(cells),
             topics: (0..TOPICS).map(|topic| bus.topic(&topic.to_string())).collect(),
             _bus: bus,
         }

@@ -416,7 +416,7 @@ fn an_ordinary_publish_is_found_out() {
     let bus = Bus::new(Settings::default()).unwrap();
     let topic = bus.topic("t");
     let _events = topic.subscribe().pull().unwrap();
-    let mut publisher = bus.rt_publisher(4).bind();
+    let mut publisher = bus.rt_publisher(4);
     let message = DtmfNotSent { leg: LegId::new(0, 1), digit: Digit::ALL[0] };
     let real_time = counts_of(|| assert_eq!(publisher.publish(&topic, Stamp::ZERO, message), 1));
     assert_eq!(real_time, NONE);

@@ -16,7 +16,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use stasis_bus::ring::{Consumer, Pop, Producer, Refused, ring};
-use stasis_bus::{Bus, Clock, RtPublisher, RtPublisherSeed, Topic};
+use stasis_bus::{Bus, Clock, RtPublisher, Topic};
 
 use super::timer::sleep_until;
 use super::udp::RtpSocket;
@@ -201,10 +201,10 @@ impl MediaThread {
                 counters: counters.clone(),
             },
         };
-        let seed = bus.rt_publisher(settings.cells);
+        let publisher = bus.rt_publisher(settings.cells);
         let thread = thread::Builder::new()
             .name(format!("media-{}", settings.number))
-            .spawn(move || shell.run(seed))?;
+            .spawn(move || shell.run(publisher))?;
         let desk = Desk {
             returned,
             away: 0,
@@ -537,8 +537,7 @@ struct World {
 }
 
 impl Shell {
-    fn run(mut self, seed: RtPublisherSeed) {
-        let mut publisher = seed.bind();
+    fn run(mut self, mut publisher: RtPublisher) {
         let mut schedule = Schedule::new(self.clock.now() + PERIOD);
         loop {
             sleep_until(&self.clock, schedule.next());

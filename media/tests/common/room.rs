@@ -87,7 +87,7 @@ impl Room {
     pub fn new() -> Self {
         let bus = Bus::new(Settings::default()).expect("threads for a bus");
         let topic = bus.topic("conference");
-        let publisher = bus.rt_publisher(1 << 14).bind();
+        let publisher = bus.rt_publisher(1 << 14);
         Room {
             bus,
             topic,
