@@ -22,7 +22,7 @@ use stasis_media::engine::{Engine, Order, Outside, Retired};
 use stasis_media::frame::{Ptime, SampleRate};
 use stasis_media::leg::{Edge, Leg, Rates, RtpEdge};
 use stasis_media::mix;
-use stasis_media::rtp::{HEADER_LEN, ReceiveSettings, RtpReceiver, RtpSender, RtpSeq};
+use stasis_media::rtp::{HEADER_LEN, Payloads, ReceiveSettings, RtpReceiver, RtpSender, RtpSeq};
 use stasis_media::wav::{Pcm, Player, Repeat};
 use stasis_media::{BridgeId, LegId};
 
@@ -118,7 +118,7 @@ impl Party {
             leg: LegId::new(number as u32, serial),
             address: SocketAddr::from(([127, 0, 0, 1], 10_000 + 2 * number as u16)),
             voice: voice(voices, number),
-            sender: RtpSender::new(Codec::Pcmu, serial, RtpSeq(1), serial, 101),
+            sender: RtpSender::new(&Payloads::default(), serial, RtpSeq(1), serial),
             packet: Vec::with_capacity(1_500),
         }
     }
@@ -152,7 +152,7 @@ impl Room {
         let mut room = Room {
             engine: Engine::new(legs, 1),
             parties: (0..legs).map(|number| Party::new(number, &voices)).collect(),
-            publisher: bus.rt_publisher(1_024).bind(),
+            publisher: bus.rt_publisher(1_024),
             now: Stamp::ZERO,
             _bus: bus.clone(),
         };
@@ -162,7 +162,7 @@ impl Room {
             let leg = room.parties[number].leg;
             let edge = RtpEdge::new(
                 RtpReceiver::new(ReceiveSettings::default()),
-                RtpSender::new(Codec::Pcmu, 0, RtpSeq(1), 0, 101),
+                RtpSender::new(&Payloads::default(), 0, RtpSeq(1), 0),
             );
             let edge = Edge::Rtp(Box::new(edge));
             room.order(Order::AddLeg(Box::new(Leg::new(leg, edge, topic.clone()))));
@@ -218,7 +218,7 @@ struct Ears {
 impl Outside for Ears {
     fn send(&mut self, _: LegId, _: SocketAddr, datagram: &[u8]) {
         let mut pcm = [0; FRAME];
-        Codec::Pcmu.decode(&datagram[HEADER_LEN..], &mut pcm);
+        Codec::PCMU.decoder().decode(&datagram[HEADER_LEN..], &mut pcm);
         self.voiced += usize::from(pcm.iter().any(|sample| sample.abs() > 1_000));
     }
 

@@ -24,14 +24,14 @@ use std::time::Duration;
 
 use clap::Parser;
 use stasis_bus::{Bus, Delivery, Settings, Topic};
-use stasis_media::codec::Codec;
+use stasis_media::codec::{Codec, EncodeSettings};
 use stasis_media::device::DeviceEdge;
 use stasis_media::event::{SourceLearned, TickMissed};
 use stasis_media::frame::SampleRate;
 use stasis_media::io::{
     AudioStreams, MediaSettings, MediaThread, Recording, RtpLeg, VirtualDevice, open_default_device,
 };
-use stasis_media::rtp::ReceiveSettings;
+use stasis_media::rtp::{Payloads, ReceiveSettings};
 use stasis_media::wav::Pcm;
 use stasis_media::{BridgeId, LegId};
 
@@ -250,8 +250,8 @@ impl Room {
     ) -> Result<Vec<Phone>, Error> {
         let says = |voice: &voice::Voice| voice.load(SampleRate::Hz8000);
         let rough = Weather { loss: 0.02, jitter: Duration::from_millis(20), seed };
-        let alice = (Codec::Pcmu, 40.0, Weather::FAIR, voice::alice(&says(&voice::ALICE)?));
-        let bob = (Codec::Pcma, -60.0, rough, voice::bob(&says(&voice::BOB)?));
+        let alice = (Codec::PCMU, 40.0, Weather::FAIR, voice::alice(&says(&voice::ALICE)?));
+        let bob = (Codec::PCMA, -60.0, rough, voice::bob(&says(&voice::BOB)?));
         let start = clock.now();
         let mut phones = Vec::new();
         for (name, (codec, clock_ppm, weather, script)) in [("alice", alice), ("bob", bob)] {
@@ -265,7 +265,7 @@ impl Room {
 
     /// Lets one more participant in, as soon as it sends.
     fn listen(&self, address: SocketAddr) -> Result<LegId, Error> {
-        let (leg, address) = self.add_rtp_leg(address, Codec::Pcmu)?;
+        let (leg, address) = self.add_rtp_leg(address, Codec::PCMU)?;
         self.reporter.name(leg, "caller");
         let sdp = sdp(address);
         self.reporter.listening(leg, address, &sdp);
@@ -273,9 +273,13 @@ impl Room {
     }
 
     fn add_rtp_leg(&self, local: SocketAddr, codec: Codec) -> Result<(LegId, SocketAddr), Error> {
-        let receive = ReceiveSettings::default();
+        // The party's codec first: it is what we send until we have heard from it.
+        let other = if codec == Codec::PCMU { Codec::PCMA } else { Codec::PCMU };
+        let payloads = Payloads::of(&[codec, other])?;
+        let receive = ReceiveSettings { payloads, ..ReceiveSettings::default() };
+        let encoding = EncodeSettings::default();
         let ssrc = 0x5741_0000 | u32::from(local.port());
-        Ok(self.media.add_rtp_leg(RtpLeg { local, receive, codec, ssrc }, &self.topic)?)
+        Ok(self.media.add_rtp_leg(RtpLeg { local, receive, encoding, ssrc }, &self.topic)?)
     }
 }
 

@@ -39,10 +39,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     kitchen.publish(Note("the kettle is on".into()));
     house.publish(Note("the door is open".into()));
     // For a thread that may not allocate, lock or wait: messages come from a pool made here.
-    let seed = bus.rt_publisher(64);
+    let mut publisher = bus.rt_publisher(64);
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            let mut publisher = seed.bind();
             for degrees in [20.5, 21.0, 21.5] {
                 publisher.publish(&kitchen, bus.now(), Celsius(degrees));
             }

@@ -6,14 +6,15 @@ use arc_swap::ArcSwap;
 use crossbeam_queue::SegQueue;
 
 use crate::clock::Clock;
+use crate::current::Current;
 use crate::dispatch::{self, Runner};
 use crate::mailbox::{Place, SubscriptionId};
 use crate::marks::{Mark, PAGE, Page};
 use crate::panics::Panics;
 use crate::pool::Pool;
 use crate::ring::{Consumer, Message, Pop, Reader, Readers};
-use crate::routing::{Routing, RoutingCell};
-use crate::rt::RtPublisherSeed;
+use crate::routing::Routing;
+use crate::rt::RtPublisher;
 use crate::settings::{Settings, StartError};
 use crate::stamp::Stamp;
 use crate::subscription::SubscriptionCore;
@@ -48,7 +49,7 @@ impl Bus {
             return Topic::new(shared);
         }
         let id = TopicId(control.next_id());
-        let routing = RoutingCell::new(&control.readers);
+        let routing = Current::new(&control.readers);
         let shared = Arc::new(TopicShared::new(core.clone(), id, name, routing));
         control.topics.insert(name.into(), Arc::downgrade(&shared));
         Topic::new(shared)
@@ -57,8 +58,8 @@ impl Bus {
     /// A publisher for one real-time thread, with a pool of `cells` messages. Twice the largest
     /// ring that it publishes to is a good size: a message occupies its cell until its last
     /// subscriber is done with it.
-    pub fn rt_publisher(&self, cells: u32) -> RtPublisherSeed {
-        RtPublisherSeed::new(self.owner.core.clone(), cells)
+    pub fn rt_publisher(&self, cells: u32) -> RtPublisher {
+        RtPublisher::new(self.owner.core.clone(), cells)
     }
 
     /// The bus's clock, for those who pass the time themselves.
@@ -160,8 +161,8 @@ pub(crate) struct Control {
     vacant: Vec<usize>,
     /// Callbacks that have not seen their end.
     callbacks: usize,
-    /// Who reads routings in real time, and those that were replaced meanwhile.
-    readers: Readers<Routing>,
+    /// Who reads in real time, and what was replaced meanwhile.
+    readers: Readers,
     last_id: u64,
     /// No more subscriptions.
     over: bool,
@@ -182,24 +183,34 @@ impl Control {
     /// Replaces a topic's routing by a changed copy; gives the one before.
     pub(crate) fn replace(
         &mut self,
-        routing: &RoutingCell,
+        routing: &Current<Routing>,
         change: impl FnOnce(&mut Routing),
     ) -> Arc<Routing> {
         let mut changed = Routing::clone(&routing.load());
         change(&mut changed);
-        routing.replace(Arc::new(changed), &mut self.readers)
+        self.set_current(routing, Arc::new(changed))
+    }
+
+    /// Replaces what publishers read; gives the one before.
+    pub(crate) fn set_current<T: Default + Send + Sync + 'static>(
+        &mut self,
+        current: &Current<T>,
+        value: Arc<T>,
+    ) -> Arc<T> {
+        current.replace(value, &mut self.readers)
     }
 }
 
 impl Core {
     fn new(settings: Settings) -> Result<Self, StartError> {
+        let control = Control::default();
         Ok(Core {
             pool: Pool::new(&settings)?,
             clock: Clock::start(),
             origin: settings.origin,
             look_ms: settings.look_ms.max(1),
-            types: Types::new(&settings.declined),
-            control: Mutex::default(),
+            types: Types::new(&settings.declined, &control.readers),
+            control: Mutex::new(control),
             pages: ArcSwap::default(),
             ready: SegQueue::new(),
             answers: SegQueue::new(),
@@ -294,8 +305,9 @@ impl Core {
         self.pages.load()
     }
 
-    /// Changes routings, one thread at a time; then drops the replaced ones that nobody reads.
-    pub(crate) fn change_routings<R>(&self, change: impl FnOnce(&mut Control) -> R) -> R {
+    /// Changes what publishers read, one thread at a time; then drops what was replaced and nobody
+    /// reads any more.
+    pub(crate) fn change<R>(&self, change: impl FnOnce(&mut Control) -> R) -> R {
         let mut control = self.control();
         let result = change(&mut control);
         let unread = control.readers.unread();
@@ -305,10 +317,10 @@ impl Core {
         result
     }
 
-    /// Drops replaced routings that were still read when they were replaced.
+    /// Drops what was still read when it was replaced.
     pub(crate) fn sweep(&self) {
         if self.has_old.load(Relaxed) {
-            self.change_routings(|_| ());
+            self.change(|_| ());
         }
     }
 
@@ -366,11 +378,6 @@ impl Core {
 
     pub(crate) fn panics(&self) -> &Panics {
         &self.panics
-    }
-
-    /// Loads from an arc-swap once, so that it has made what it keeps for this thread.
-    pub(crate) fn warm(&self) {
-        drop(self.pages.load());
     }
 
     /// Keeps `dead`, what a real-time publisher lets go of, and looks there from now on; gives it

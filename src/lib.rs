@@ -58,6 +58,8 @@ mod cache;
 #[cfg(not(loom))]
 mod clock;
 #[cfg(not(loom))]
+mod current;
+#[cfg(not(loom))]
 mod dispatch;
 #[cfg(not(loom))]
 mod filter;
@@ -117,7 +119,7 @@ pub use self::{
     clock::Clock,
     dispatch::JoinError,
     filter::Filter,
-    forward::{Forward, ForwardCycle},
+    forward::{Forward, ForwardError, MOST_VISITS},
     mailbox::{Congestion, Dropped, Slowest, SubscriptionId, SubscriptionStats},
     overflow::{Conflation, Overflow},
     pool::WorkerStatistics,
@@ -125,7 +127,7 @@ pub use self::{
     ring::{CELL_PAYLOAD, Message},
     route_table::{RouterEnded, Routes},
     router::{Router, RouterHandle},
-    rt::{RtPublisher, RtPublisherSeed, TRIES},
+    rt::{RtPublisher, TRIES},
     settings::{Settings, StartError},
     statistics::{Statistics, SubscriptionStatistics, TopicStatistics},
     subscription::{

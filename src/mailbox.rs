@@ -76,6 +76,9 @@ pub(crate) struct Mailbox {
     exhausted: AtomicU64,
     /// Its own first and final message that were delivered: they need no place in the ring.
     own: AtomicU64,
+    /// How much had been published to its topic when it came, and when it left.
+    came_at: AtomicU64,
+    left_at: AtomicU64,
 }
 
 impl Mailbox {
@@ -88,7 +91,7 @@ impl Mailbox {
     ) -> (Self, Rest) {
         // A pulled subscription counts as busy until it waits; a callback's sleeps until the
         // first message.
-        let reader_gate = match reader {
+        let gate = match reader {
             Reader::Pool | Reader::Inline(_) => Gate::asleep(),
             Reader::Pull(_) => Gate::busy(),
         };
@@ -101,12 +104,9 @@ impl Mailbox {
             Full::Drop | Full::Wait | Full::Stage | Full::Run => ring(capacity),
         };
         let producer_capacity = producer.capacity() as u64;
-        let (gate, staged, rest) = match pending {
-            None => (reader_gate, None, Rest::Ring(consumer)),
-            Some(pending) => {
-                let staged = Staged::new(id, consumer, pending, reader_gate, panics);
-                (Gate::asleep(), Some(staged), Rest::Staged)
-            }
+        let (staged, rest) = match pending {
+            None => (None, Rest::Ring(consumer)),
+            Some(pending) => (Some(Staged::new(id, consumer, pending, panics)), Rest::Staged),
         };
         let mailbox = Mailbox {
             id,
@@ -128,6 +128,8 @@ impl Mailbox {
             contended: AtomicU64::new(0),
             exhausted: AtomicU64::new(0),
             own: AtomicU64::new(0),
+            came_at: AtomicU64::new(0),
+            left_at: AtomicU64::new(u64::MAX),
         };
         (mailbox, rest)
     }
@@ -175,7 +177,7 @@ impl Mailbox {
         })
     }
 
-    /// Now and then, as the ring fills: does it reach its high-water mark?
+    /// Now and then, as the ring fills: does it reach its high-water mark, is it to be staged?
     #[inline]
     fn watch(&self, producer: &Producer<Message>, position: u64, means: &Means<'_>) {
         // Eight times a lap: at positions that have none of these bits.
@@ -195,6 +197,11 @@ impl Mailbox {
             if let Means::Ordinary(publish) = means {
                 publish.wake_worker();
             }
+        }
+        if let (Some(staged), Means::RealTime(_)) = (&self.staged, means)
+            && staged.ask_for_intake()
+        {
+            self.mark.set(); // its reader may be slow, and this publisher cannot make room
         }
     }
 
@@ -371,12 +378,18 @@ impl Mailbox {
         self.own.fetch_add(1, Relaxed);
     }
 
-    /// The gate that its reader sleeps at.
-    pub(crate) fn reader_gate(&self) -> &Gate {
-        self.staged.as_ref().map_or(&self.gate, |staged| &staged.reader_gate)
+    /// It is listed: so much had been published to its topic before.
+    pub(crate) fn came_at(&self, published: u64) {
+        self.came_at.store(published, Relaxed);
     }
 
-    pub(crate) fn stats(&self) -> SubscriptionStats {
+    /// It is listed no more: so much has been published to its topic until now.
+    pub(crate) fn left_at(&self, published: u64) {
+        self.left_at.store(published, Relaxed);
+    }
+
+    /// Its books; `published` says how much was published to its topic until now.
+    pub(crate) fn stats(&self, published: impl FnOnce() -> u64) -> SubscriptionStats {
         let (contended, exhausted) = (self.contended.load(Relaxed), self.exhausted.load(Relaxed));
         let (evicted, blocked) = (self.evicted.load(Relaxed), self.blocked.load(Relaxed));
         let own = self.own.load(Relaxed);
@@ -386,9 +399,14 @@ impl Mailbox {
         let gone = evicted + conflated + overflowed;
         let pushed = self.producer.pushed().max(popped);
         let full = self.producer.lost().saturating_sub(contended + exhausted + blocked);
+        let refused = full + contended + exhausted + blocked;
+        // Last, so that everything that was offered counts as published.
+        let published = published().min(self.left_at.load(Relaxed));
+        let since = published.saturating_sub(self.came_at.load(Relaxed));
         SubscriptionStats {
             delivered: popped.saturating_sub(waiting + gone) + own,
             enqueued: pushed.saturating_sub(gone) + own,
+            filtered: since.saturating_sub(pushed + refused),
             conflated,
             dropped: Dropped { full: full + overflowed, evicted, blocked, contended, exhausted },
             capacity: self.producer.capacity() as u64,
@@ -503,6 +521,10 @@ pub struct SubscriptionStats {
     pub enqueued: u64,
     /// Messages that it was given.
     pub delivered: u64,
+    /// Messages that were published to its topic while it was subscribed and that it did not accept
+    /// (those that just missed its end, too). With them the books balance: what was published is
+    /// `enqueued` (its own first and last aside), `filtered`, `conflated` or `dropped`.
+    pub filtered: u64,
     /// Messages that a later one of the same key has taken the place of: neither lost nor
     /// delivered.
     pub conflated: u64,

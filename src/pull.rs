@@ -155,7 +155,7 @@ impl PullSubscription {
 
     /// What it got and lost so far.
     pub fn stats(&self) -> SubscriptionStats {
-        self.core.mailbox().stats()
+        self.core.stats()
     }
 }
 
@@ -166,7 +166,7 @@ pub(crate) fn wait(source: &Source, mailbox: &Mailbox, park: impl FnOnce()) {
     }
     if source.try_sleep(mailbox) {
         park();
-        mailbox.reader_gate().wake_up();
+        mailbox.gate.wake_up();
     }
 }
 
@@ -177,7 +177,7 @@ impl Stream for PullSubscription {
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Delivery>> {
         let this = self.get_mut();
         // It may have been asleep since the last poll.
-        this.core.mailbox().reader_gate().wake_up();
+        this.core.mailbox().gate.wake_up();
         loop {
             match this.try_recv() {
                 Ok(delivery) => return Poll::Ready(Some(delivery)),

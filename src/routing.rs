@@ -1,20 +1,19 @@
 //! Routing: who gets what is published to a topic, directly and through forwards.
 //!
-//! A topic's routing is immutable and replaced as a whole ([`RoutingCell`]). A publish needs all routings
+//! A topic's routing is immutable and replaced as a whole (`current`). A publish needs all routings
 //! that it can reach at once: it counts who accepts before it hands out. It collects them by
-//! recursion, one stack frame a topic, so that any number of forwards in any depth costs no memory
-//! but the stack's, on a real-time thread too.
+//! recursion, one stack frame a topic, so that forwards cost no memory but the stack's, on a
+//! real-time thread too. `forward` sees to it that they are not too many.
 
 use std::any::TypeId;
 use std::collections::HashMap;
 
-use arc_swap::ArcSwap;
-
+use crate::current::Reading;
 use crate::filter::{ByTypeId, Filter};
 use crate::gate::Gate;
 use crate::mailbox::{Mailbox, SubscriptionId};
 use crate::means::Means;
-use crate::ring::{Message, Pass, Producer, Readers, Shares, Shown};
+use crate::ring::{Message, Producer, Shares};
 use crate::sync::Arc;
 use crate::topic::TopicShared;
 
@@ -26,69 +25,6 @@ pub(crate) struct Routing {
     filters: Vec<Filter>,
     pub(crate) forwards: Vec<ForwardEntry>,
     accepting: Accepting,
-}
-
-/// A topic's routing: replaced as a whole, under the bus's control lock.
-pub(crate) struct RoutingCell {
-    /// For ordinary readers, who may free what they were last to read.
-    counted: ArcSwap<Routing>,
-    /// For real-time publishers.
-    shown: Shown<Routing>,
-}
-
-/// How a publisher reads routings.
-pub(crate) enum Reading<'a> {
-    /// Counted, by arc-swap.
-    Guarded,
-    /// In a pass, that replaced routings outlive: no locked instruction, and nothing to free.
-    Passing(&'a Pass<'a>),
-}
-
-impl RoutingCell {
-    /// With an empty routing.
-    pub(crate) fn new(readers: &Readers<Routing>) -> Self {
-        let routing = Arc::new(Routing::default());
-        RoutingCell { counted: ArcSwap::new(routing.clone()), shown: readers.show(routing) }
-    }
-
-    /// Puts `routing` in the place of the one before, and gives that.
-    pub(crate) fn replace(
-        &self,
-        routing: Arc<Routing>,
-        readers: &mut Readers<Routing>,
-    ) -> Arc<Routing> {
-        readers.replace(&self.shown, routing.clone());
-        self.counted.swap(routing)
-    }
-
-    /// The routing now, for those who may free it.
-    pub(crate) fn load(&self) -> arc_swap::Guard<Arc<Routing>> {
-        self.counted.load()
-    }
-
-    #[inline]
-    fn read<R>(&self, reading: &Reading<'_>, read: impl FnOnce(&Routing) -> R) -> R {
-        if let Reading::Passing(pass) = reading
-            && let Some(routing) = self.shown.read(pass)
-        {
-            return read(routing);
-        }
-        // Also for a real-time publisher of another bus. Dropping the guard never frees: while a
-        // routing may be read in this way, the control side keeps a reference to it.
-        read(&self.counted.load())
-    }
-
-    /// Calls `done` with the route of a message of this type from here: this routing, and those of
-    /// all topics that it is forwarded to. One that is reachable by two paths is on the route twice.
-    #[inline]
-    pub(crate) fn route<R>(
-        &self,
-        id: TypeId,
-        reading: &Reading<'_>,
-        done: impl FnOnce(&Route<'_>) -> R,
-    ) -> R {
-        self.read(reading, |routing| routing.route(id, reading, done))
-    }
 }
 
 /// Which entries accept which type: asked once a publish, worked out once a change.
@@ -188,7 +124,8 @@ impl Routing {
         self.entries.len()
     }
 
-    /// As [`RoutingCell::route`], from a routing that was read already.
+    /// Calls `done` with the route of a message of this type from here: this routing, and those of
+    /// all topics that it is forwarded to. One that is reachable by two paths is on the route twice.
     #[inline]
     pub(crate) fn route<R>(
         &self,

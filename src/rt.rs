@@ -7,12 +7,11 @@
 
 use std::any::Any;
 use std::fmt;
-use std::marker::PhantomData;
 
 use crate::bus::Core;
+use crate::current::Reading;
 use crate::means::Means;
 use crate::ring::{CellPool, Message, Producer, Reader, ring};
-use crate::routing::Reading;
 use crate::stamp::Stamp;
 use crate::sync::Arc;
 use crate::topic::Topic;
@@ -23,69 +22,47 @@ pub const TRIES: u32 = 8;
 /// Messages that a real-time publisher may have taken out of rings before a worker drops them.
 const MORGUE: usize = 1_024;
 
-/// A real-time publisher on its way to its thread; made by [`Bus::rt_publisher`](crate::Bus::rt_publisher).
-pub struct RtPublisherSeed {
-    core: Arc<Core>,
-    pool: CellPool,
-    /// Messages that it took out of a ring to make room, for a worker to drop.
-    morgue: Producer<Message>,
-    /// Reads routings.
-    reader: Reader,
-}
-
-impl RtPublisherSeed {
-    pub(crate) fn new(core: Arc<Core>, cells: u32) -> Self {
-        let (morgue, dead) = ring(MORGUE);
-        let reader = core.rt_publisher_came(dead);
-        RtPublisherSeed { pool: CellPool::new(cells), core, morgue, reader }
-    }
-
-    /// Binds it to the calling thread, for good. Allocates what has to be there before the first
-    /// publish.
-    pub fn bind(self) -> RtPublisher {
-        self.core.warm();
-        RtPublisher { seed: self, rings: false, _one_thread: PhantomData }
-    }
-}
-
-impl Drop for RtPublisherSeed {
-    fn drop(&mut self) {
-        self.morgue.close();
-        self.core.rt_publisher_left();
-    }
-}
-
-impl fmt::Debug for RtPublisherSeed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RtPublisherSeed").finish_non_exhaustive()
-    }
-}
-
-/// Publishes from one thread that may not wait.
+/// Publishes from a thread that may not wait; made by
+/// [`Bus::rt_publisher`](crate::Bus::rt_publisher). It can be sent to that thread, into the callback
+/// of a sound device, say; drop it somewhere else.
 ///
 /// Messages are `Copy` and at most [`CELL_PAYLOAD`](crate::CELL_PAYLOAD) bytes (a larger one does
 /// not compile): nothing of them has to be freed, wherever they end.
 pub struct RtPublisher {
-    seed: RtPublisherSeed,
+    core: Arc<Core>,
+    pool: CellPool,
+    /// Messages that it took out of a ring to make room, for a worker to drop.
+    morgue: Producer<Message>,
+    /// Reads what the control side replaces.
+    reader: Reader,
     /// Somebody was marked since the last bell.
     rings: bool,
-    /// Neither `Send` nor `Sync`: what was warmed was this thread's.
-    _one_thread: PhantomData<*const ()>,
 }
 
 impl RtPublisher {
+    pub(crate) fn new(core: Arc<Core>, cells: u32) -> Self {
+        let (morgue, dead) = ring(MORGUE);
+        let reader = core.rt_publisher_came(dead);
+        RtPublisher { pool: CellPool::new(cells), core, morgue, reader, rings: false }
+    }
+
     /// Publishes `payload` with the time `now` to every subscription of `topic` that accepts its
     /// type; says how many took it.
     ///
     /// A subscription whose ring is full, or was fought for [`TRIES`] times in vain, loses the
     /// message; if the pool has no cell, all of them do. Each loss is counted by cause and told to
     /// the subscriber in place. In order with every other publisher of the topic.
+    ///
+    /// A topic of another bus is not published to: 0.
     #[inline]
     pub fn publish<T>(&mut self, topic: &Topic, now: Stamp, payload: T) -> usize
     where
         T: Any + Copy + Send + Sync,
     {
-        let RtPublisherSeed { pool, morgue, reader, .. } = &mut self.seed;
+        if !Arc::ptr_eq(topic.core(), &self.core) {
+            return 0; // its control side would not know that we read
+        }
+        let RtPublisher { pool, morgue, reader, .. } = self;
         let build = |count| pool.fill(|| topic.meta(now), payload, count);
         let reading = Reading::Passing(&reader.enter());
         let means = Means::RealTime(morgue);
@@ -104,8 +81,15 @@ impl RtPublisher {
     /// workers look by themselves every few milliseconds.
     pub fn ring_bell(&mut self) {
         if std::mem::take(&mut self.rings) {
-            self.seed.core.wake_worker();
+            self.core.wake_worker();
         }
+    }
+}
+
+impl Drop for RtPublisher {
+    fn drop(&mut self) {
+        self.morgue.close();
+        self.core.rt_publisher_left();
     }
 }
 

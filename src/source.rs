@@ -42,7 +42,7 @@ impl Source {
     pub(crate) fn try_sleep(&self, mailbox: &Mailbox) -> bool {
         match (&self.rest, &mailbox.staged) {
             (Rest::Ring(consumer), _) => mailbox.gate.try_sleep(|| consumer.has_news()),
-            (Rest::Staged, Some(staged)) => staged.reader_gate.try_sleep(|| staged.is_readable()),
+            (Rest::Staged, Some(staged)) => mailbox.gate.try_sleep(|| staged.has_news()),
             (Rest::Staged, None) => false,
         }
     }

@@ -1,9 +1,9 @@
 //! Staging: messages wait behind the ring, where they can be conflated or pile up.
 //!
-//! A staged subscription has two gates. Publishers knock at the mailbox's; whoever answers (a
-//! worker, or an ordinary publisher that finds the ring full) moves what is in the ring to the
-//! pending messages, and the gate falls asleep again, also while the callback is slow or stuck. The
-//! reader has a gate of its own, knocked at when something is pending.
+//! The reader moves what is in the ring to the pending messages before it takes one of these. While
+//! it is slow or stuck, others do so: an ordinary publisher that finds the ring full, and, for
+//! real-time publishers, which may not, a worker that they ask whenever an eighth of the ring was
+//! written.
 //!
 //! The stage's lock is held while code of the user's runs: conflation keys, and the end of messages
 //! that were conflated. So nothing that these may do waits for it: the counts are atomics, and a
@@ -13,11 +13,10 @@ use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 
 use crate::dispatch;
-use crate::gate::Gate;
 use crate::mailbox::SubscriptionId;
 use crate::panics::Panics;
 use crate::ring::{Consumer, Message, Pop};
-use crate::sync::{AtomicU64, Mutex, MutexGuard, Relaxed};
+use crate::sync::{Acquire, AtomicBool, AtomicU64, Mutex, MutexGuard, Relaxed, Release};
 
 /// Messages that wait, in the order of their delivery.
 pub(crate) trait Pending: Send {
@@ -128,7 +127,6 @@ where
 pub(crate) struct Staged {
     id: SubscriptionId,
     stage: Mutex<Stage>,
-    pub(crate) reader_gate: Gate,
     panics: Panics,
     /// Messages that a later one has taken the place of.
     conflated: AtomicU64,
@@ -137,6 +135,8 @@ pub(crate) struct Staged {
     /// Messages that wait, for those who do not want the lock. One that is on its way from the ring
     /// to here counts from before it has left the ring.
     waiting: AtomicU64,
+    /// A publisher that may not do it itself wants the ring to be emptied.
+    wants_intake: AtomicBool,
 }
 
 struct Stage {
@@ -151,17 +151,30 @@ impl Staged {
         id: SubscriptionId,
         consumer: Consumer<Message>,
         pending: Box<dyn Pending>,
-        gate: Gate,
         panics: Panics,
     ) -> Self {
         Staged {
             id,
             stage: Mutex::new(Stage { consumer, pending, closed: false }),
-            reader_gate: gate,
             panics,
             conflated: AtomicU64::new(0),
             lost: AtomicU64::new(0),
             waiting: AtomicU64::new(0),
+            wants_intake: AtomicBool::new(false),
+        }
+    }
+
+    /// Asks a worker for an intake; `false` when somebody has asked already. Wait-free.
+    pub(crate) fn ask_for_intake(&self) -> bool {
+        // Release: pairs with `intake_if_asked`, which then finds what is in the ring.
+        !self.wants_intake.load(Relaxed) && !self.wants_intake.swap(true, Release)
+    }
+
+    /// The intake that was asked for, if one was.
+    pub(crate) fn intake_if_asked(&self) {
+        // Acquire: pairs with `ask_for_intake`.
+        if self.wants_intake.swap(false, Acquire) {
+            self.fill(&mut self.stage());
         }
     }
 
@@ -175,14 +188,8 @@ impl Staged {
         self.stage.lock().expect("panics of the user's code are caught")
     }
 
-    /// Moves what is in the ring to the pending messages. `true`: something is there to be read.
-    pub(crate) fn intake(&self) -> bool {
-        let mut stage = self.stage();
-        self.fill(&mut stage);
-        stage.is_readable()
-    }
-
-    /// As [`intake`](Self::intake), unless somebody else is at it: then `false`. Never waits.
+    /// Moves what is in the ring to the pending messages, unless somebody else is at it: then
+    /// `false`. Never waits.
     pub(crate) fn try_intake(&self) -> bool {
         let Ok(mut stage) = self.stage.try_lock() else { return false };
         self.fill(&mut stage);
@@ -222,11 +229,6 @@ impl Staged {
         }
     }
 
-    /// Whether the ring has what [`intake`](Self::intake) would move.
-    pub(crate) fn ring_has_news(&self) -> bool {
-        self.stage().has_news()
-    }
-
     /// The next delivery.
     pub(crate) fn pop(&self) -> Pop<Message> {
         let mut stage = self.stage();
@@ -242,9 +244,10 @@ impl Staged {
         }
     }
 
-    /// Whether [`pop`](Self::pop) would find something without looking into the ring.
-    pub(crate) fn is_readable(&self) -> bool {
-        self.stage().is_readable()
+    /// Whether [`pop`](Self::pop) would find something.
+    pub(crate) fn has_news(&self) -> bool {
+        let stage = self.stage();
+        stage.closed || stage.pending.len() > 0 || stage.has_news()
     }
 
     /// The reader will take no more: drops what waits, one by one, whatever panics.
@@ -292,9 +295,5 @@ impl Stage {
     /// Whether there is something in the ring to be moved.
     fn has_news(&self) -> bool {
         !self.closed && self.consumer.has_news()
-    }
-
-    fn is_readable(&self) -> bool {
-        self.closed || self.pending.len() > 0
     }
 }

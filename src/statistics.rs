@@ -72,16 +72,17 @@ impl fmt::Display for Statistics {
         writeln!(f)?;
         writeln!(
             f,
-            "{:<32} {:<12} {:>10} {:>10} {:>9} {:>6}  slowest callback",
-            "subscription", "accepts", "delivered", "conflated", "pending", "high"
+            "{:<32} {:<12} {:>10} {:>10} {:>10} {:>9} {:>6}  slowest callback",
+            "subscription", "accepts", "delivered", "filtered", "conflated", "pending", "high"
         )?;
         for SubscriptionStatistics { id, topic, filter, stats } in &self.subscriptions {
             let accepts = filter.as_ref().map_or("(ending)".into(), Filter::to_string);
             write!(
                 f,
-                "{:<32} {accepts:<12} {:>10} {:>10} {:>9} {:>6}",
+                "{:<32} {accepts:<12} {:>10} {:>10} {:>10} {:>9} {:>6}",
                 format!("{topic} {id}"),
                 stats.delivered,
+                stats.filtered,
                 stats.conflated,
                 format!("{}/{}", stats.pending(), stats.capacity),
                 stats.high_water,

@@ -181,7 +181,7 @@ impl<'a> Subscribe<'a> {
         }
         runner.core().enter(Member::Callback(runner.clone()), filter)?;
         // Its first message waits, which nobody knocks for.
-        if runner.core().mailbox().reader_gate().knock() {
+        if runner.core().mailbox().gate.knock() {
             topic.core().queue(runner.clone());
             topic.core().wake_worker();
         }
@@ -252,7 +252,7 @@ impl Subscription {
 
     /// What it got and lost so far.
     pub fn stats(&self) -> SubscriptionStats {
-        self.core().mailbox().stats()
+        self.core().stats()
     }
 }
 
@@ -307,8 +307,12 @@ impl SubscriptionCore {
             id: self.mailbox.id,
             topic: self.topic.name().to_string(),
             filter: routing.filter(self.mailbox.id).cloned(),
-            stats: self.mailbox.stats(),
+            stats: self.stats(),
         }
+    }
+
+    pub(crate) fn stats(&self) -> SubscriptionStats {
+        self.mailbox.stats(|| self.topic.published())
     }
 
     /// Sets the filter to what `filter` says when it is this change's turn. It must not end
@@ -329,7 +333,7 @@ impl SubscriptionCore {
         // Nobody watches if there is no such topic.
         if let Some(watched) = self.topic.core().find_topic(CONGESTION_TOPIC) {
             let (subscription, topic) = (self.mailbox.id, self.topic.id());
-            let pending = self.mailbox.stats().pending();
+            let pending = self.stats().pending();
             watched.publish(Congestion { subscription, topic, congested, pending });
         }
     }
@@ -356,7 +360,7 @@ impl SubscriptionCore {
     }
 
     fn own_message(&self, change: SubscriptionChange) -> Message {
-        let meta = self.topic.meta(self.clock().now());
+        let meta = self.topic.own_meta(self.clock().now());
         Shares::on_heap(meta, change, 1).take().expect("made with one share")
     }
 }

@@ -11,17 +11,19 @@ use std::fmt;
 use crossbeam_utils::CachePadded;
 
 use crate::bus::Core;
+use crate::current::{Current, Reading};
 use crate::dispatch::is_running;
 use crate::filter::Filter;
+use crate::forward::Visits;
 use crate::gate::Gate;
 use crate::mailbox::{Mailbox, Reader, SubscriptionId};
 use crate::means::{Means, Ordinary};
 use crate::ring::{Lessor, Meta, Shares};
-use crate::routing::{Reading, Route, Routing, RoutingCell};
+use crate::routing::{Route, Routing};
 use crate::stamp::Stamp;
 use crate::statistics::TopicStatistics;
 use crate::subscription::{BusEnded, Subscribe, Subscription, SubscriptionChange};
-use crate::sync::{Arc, AtomicU64, Relaxed};
+use crate::sync::{Acquire, Arc, AtomicU64, Relaxed, Release};
 
 /// Names the node (the process, the machine) that a message comes from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -83,7 +85,10 @@ impl TopicInfo {
 pub(crate) struct TopicShared {
     core: Arc<Core>,
     info: Lessor<TopicInfo>,
-    pub(crate) routing: RoutingCell,
+    pub(crate) routing: Current<Routing>,
+    pub(crate) visits: Visits,
+    /// Messages that went to one subscription alone: its own first and last. Nobody published them.
+    unpublished: AtomicU64,
     /// Messages that nobody accepted: they were never built.
     unheard: CachePadded<AtomicU64>,
     /// Messages that were accepted by somebody but not built, for want of a cell.
@@ -93,24 +98,38 @@ pub(crate) struct TopicShared {
 }
 
 impl TopicShared {
-    pub(crate) fn new(core: Arc<Core>, id: TopicId, name: &str, routing: RoutingCell) -> Self {
+    pub(crate) fn new(core: Arc<Core>, id: TopicId, name: &str, routing: Current<Routing>) -> Self {
         TopicShared {
             core,
             info: Lessor::new(TopicInfo { id, name: name.into() }),
             routing,
+            visits: Visits::new(),
             unheard: CachePadded::new(AtomicU64::new(0)),
+            unpublished: AtomicU64::new(0),
             unbuilt: AtomicU64::new(0),
             forwarded: CachePadded::new(AtomicU64::new(0)),
         }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        self.info.name()
+    }
+
+    /// Calls `done` with the route of a message of this type: see [`Routing::route`].
+    #[inline]
+    fn route<R>(&self, id: TypeId, reading: &Reading<'_>, done: impl FnOnce(&Route<'_>) -> R) -> R {
+        self.routing.read(reading, |routing| routing.route(id, reading, done))
     }
 
     pub(crate) fn count_forwarded(&self) {
         self.forwarded.fetch_add(1, Relaxed);
     }
 
-    fn published(&self) -> u64 {
-        let own = self.info.lent() + self.unheard.load(Relaxed) + self.unbuilt.load(Relaxed);
-        own + self.forwarded.load(Relaxed)
+    pub(crate) fn published(&self) -> u64 {
+        let unpublished = self.unpublished.load(Acquire); // first: it counts only what was lent
+        let built = self.info.lent() - unpublished;
+        let unbuilt = self.unheard.load(Relaxed) + self.unbuilt.load(Relaxed);
+        built + unbuilt + self.forwarded.load(Relaxed)
     }
 
     pub(crate) fn statistics(&self) -> TopicStatistics {
@@ -191,8 +210,8 @@ impl Topic {
     ) -> Result<usize, WouldWait> {
         let id = TypeId::of::<T>();
         let ordinary = Ordinary::new(self.core());
-        self.shared.routing.route(id, &Reading::Guarded, |route| {
-            let count = self.begin(route, id);
+        self.shared.route(id, &Reading::Counted, |route| {
+            let count = self.begin(route, id, &Reading::Counted);
             if count == 0 {
                 return Ok(0);
             }
@@ -216,8 +235,8 @@ impl Topic {
         means: Means<'_>,
     ) -> (usize, bool) {
         let id = TypeId::of::<T>();
-        self.shared.routing.route(id, reading, |route| {
-            let count = self.begin(route, id);
+        self.shared.route(id, reading, |route| {
+            let count = self.begin(route, id, reading);
             if count == 0 {
                 return (0, false);
             }
@@ -259,9 +278,9 @@ impl Topic {
 
     /// Counts a message that is published here; says how many shares it needs.
     #[inline]
-    fn begin(&self, route: &Route<'_>, id: TypeId) -> u64 {
+    fn begin(&self, route: &Route<'_>, id: TypeId, reading: &Reading<'_>) -> u64 {
         route.count_forwarded();
-        let count = if self.core().types().declines(id) { 0 } else { route.count() };
+        let count = if self.core().types().declines(id, reading) { 0 } else { route.count() };
         if count == 0 {
             self.shared.unheard.fetch_add(1, Relaxed);
         }
@@ -270,6 +289,13 @@ impl Topic {
 
     pub(crate) fn meta(&self, stamp: Stamp) -> Meta {
         Meta { stamp, origin: self.core().origin(), topic: self.shared.info.lend() }
+    }
+
+    /// As [`meta`](Self::meta), for a message that is not published.
+    pub(crate) fn own_meta(&self, stamp: Stamp) -> Meta {
+        let meta = self.meta(stamp);
+        self.shared.unpublished.fetch_add(1, Release); // pairs with `published`
+        meta
     }
 
     pub(crate) fn shared(&self) -> &Arc<TopicShared> {
@@ -283,10 +309,12 @@ impl Topic {
         filter: Filter,
     ) -> Result<(), BusEnded> {
         let mailbox_of = mailbox.clone();
-        let before = self.core().change_routings(|control| {
+        let before = self.core().change(|control| {
             if control.is_over() {
                 return Err(BusEnded);
             }
+            // What it is told from here on, without its own announcement.
+            mailbox.came_at(self.published() + 1);
             Ok(control.replace(&self.shared.routing, |routing| routing.add(mailbox_of, filter)))
         })?;
         self.announce(&before, SubscriptionChange::Subscribe(mailbox.id));
@@ -295,7 +323,7 @@ impl Topic {
 
     /// Changes what a listed mailbox accepts to what `filter` says at this change's turn.
     pub(crate) fn set_filter(&self, mailbox: &Mailbox, filter: impl FnOnce() -> Filter) {
-        self.core().change_routings(|control| {
+        self.core().change(|control| {
             control.replace(&self.shared.routing, |routing| routing.set_filter(mailbox.id, filter));
         });
     }
@@ -303,12 +331,13 @@ impl Topic {
     /// Takes a mailbox off the routing, closes its ring, wakes its reader for the end and tells
     /// those who stay. The second time it does nothing.
     pub(crate) fn unlist_mailbox(&self, mailbox: &Mailbox) {
-        let left = self.core().change_routings(|control| {
+        let left = self.core().change(|control| {
             if self.shared.routing.load().filter(mailbox.id).is_none() {
                 return false;
             }
             control.replace(&self.shared.routing, |routing| routing.remove(mailbox.id));
             mailbox.close();
+            mailbox.left_at(self.published());
             true
         });
         if !left {
@@ -324,10 +353,9 @@ impl Topic {
 
     fn announce(&self, routing: &Routing, change: SubscriptionChange) {
         let id = TypeId::of::<SubscriptionChange>();
-        routing.route(id, &Reading::Guarded, |route| {
-            let count = route.count();
+        routing.route(id, &Reading::Counted, |route| {
+            let count = self.begin(route, id, &Reading::Counted);
             if count > 0 {
-                route.count_forwarded();
                 let meta = self.meta(self.core().clock().now());
                 let means = Ordinary::new(self.core());
                 let shares = Shares::on_heap(meta, change, count);
@@ -347,8 +375,8 @@ impl Topic {
         self.shared.info.name()
     }
 
-    /// How many messages were published to it, subscription changes and what came by forwards
-    /// included.
+    /// How many messages were published to it: what came by forwards and the announcements of its
+    /// subscriptions included, and also what nobody accepted.
     pub fn published(&self) -> u64 {
         self.shared.published()
     }
@@ -364,8 +392,8 @@ impl Core {
     /// Has an ordinary thread wake whoever is to answer at a mailbox's gate.
     pub(crate) fn wake(&self, mailbox: &Mailbox) {
         match &mailbox.reader {
-            Reader::Pull(waiter) if mailbox.staged.is_none() => waiter.wake(),
-            Reader::Pool | Reader::Pull(_) | Reader::Inline(_) => {
+            Reader::Pull(waiter) => waiter.wake(),
+            Reader::Pool | Reader::Inline(_) => {
                 mailbox.set_mark();
                 self.wake_worker();
             }

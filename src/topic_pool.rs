@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::ops::Deref;
 
 use crate::bus::Bus;
-use crate::forward::{Forward, ForwardCycle};
+use crate::forward::{Forward, ForwardError};
 use crate::sync::{Arc, Mutex, Weak};
 use crate::topic::Topic;
 
@@ -44,8 +44,8 @@ impl TopicPool {
     /// The topic of this name, forwarded to the pool's own; made now if there is none.
     ///
     /// # Errors
-    /// [`ForwardCycle`] when the pool's own topic is forwarded to the topic of this name.
-    pub fn topic(&self, name: &str) -> Result<Arc<Pooled>, ForwardCycle> {
+    /// [`ForwardError`], for instance when the pool's own topic is forwarded to the topic of this name.
+    pub fn topic(&self, name: &str) -> Result<Arc<Pooled>, ForwardError> {
         let mut members = self.members.lock().expect("nothing panics while it is held");
         if let Some(pooled) = members.get(name).and_then(Weak::upgrade) {
             return Ok(pooled);

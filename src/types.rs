@@ -4,17 +4,17 @@ use std::any::{Any, TypeId};
 use std::collections::{HashMap, HashSet};
 use std::hash::{Hash, Hasher};
 
-use arc_swap::ArcSwap;
-
-use crate::bus::Bus;
+use crate::bus::{Bus, Core};
+use crate::current::{Current, Reading};
 use crate::filter::LastWord;
+use crate::ring::Readers;
 use crate::sync::{Arc, AtomicU64, Mutex, Relaxed};
 
 /// The types of a bus that have a name, and those that are declined.
 pub(crate) struct Types {
     /// One bit a declined type, as in a filter: zero in most programs, and then all that is asked.
     bits: AtomicU64,
-    declined: ArcSwap<HashSet<TypeId>>,
+    declined: Current<HashSet<TypeId>>,
     names: Mutex<Names>,
 }
 
@@ -23,9 +23,6 @@ struct Names {
     registered: HashMap<String, TypeId>,
     /// Names that are declined, registered or not yet.
     declined: HashSet<String>,
-    /// What was declined before, while somebody may be reading it: whoever drops a guard last
-    /// would free it, and that may be a real-time publisher (see `ring::shown`).
-    replaced: Vec<Arc<HashSet<TypeId>>>,
 }
 
 /// Two types cannot have one name.
@@ -34,45 +31,45 @@ struct Names {
 pub struct NameTaken(pub String);
 
 impl Types {
-    pub(crate) fn new(declined: &[String]) -> Self {
+    pub(crate) fn new(declined: &[String], readers: &Readers) -> Self {
         let names = Names { declined: declined.iter().cloned().collect(), ..Names::default() };
-        Types { bits: AtomicU64::new(0), declined: ArcSwap::default(), names: Mutex::new(names) }
+        let declined = Current::new(readers);
+        Types { bits: AtomicU64::new(0), declined, names: Mutex::new(names) }
     }
 
     /// Whether messages of this type are not to be published.
     #[inline]
-    pub(crate) fn declines(&self, id: TypeId) -> bool {
-        // Dropping this guard never frees, on a real-time thread either: see `Names::replaced`.
-        self.bits.load(Relaxed) & bit_of(id) != 0 && self.declined.load().contains(&id)
+    pub(crate) fn declines(&self, id: TypeId, reading: &Reading<'_>) -> bool {
+        self.bits.load(Relaxed) & bit_of(id) != 0
+            && self.declined.read(reading, |declined| declined.contains(&id))
     }
 
-    fn register<T: Any>(&self, name: &str) -> Result<(), NameTaken> {
+    fn register<T: Any>(&self, name: &str, core: &Core) -> Result<(), NameTaken> {
         let id = TypeId::of::<T>();
         let mut names = self.names.lock().expect("nothing panics while it is held");
         let known = names.registered.entry(name.into()).or_insert(id);
         if *known != id {
             return Err(NameTaken(name.into()));
         }
-        self.apply(&mut names);
+        self.apply(&names, core);
         Ok(())
     }
 
-    fn decline(&self, name: &str, declined: bool) {
+    fn decline(&self, name: &str, declined: bool, core: &Core) {
         let mut names = self.names.lock().expect("nothing panics while it is held");
         match declined {
             true => names.declined.insert(name.into()),
             false => names.declined.remove(name),
         };
-        self.apply(&mut names);
+        self.apply(&names, core);
     }
 
-    fn apply(&self, names: &mut Names) {
+    fn apply(&self, names: &Names, core: &Core) {
         let declined = names.declined.iter().filter_map(|name| names.registered.get(name));
         let ids: HashSet<TypeId> = declined.copied().collect();
         let bits = ids.iter().fold(0, |bits, &id| bits | bit_of(id));
         // In this order nothing is declined that must not be.
-        names.replaced.push(self.declined.swap(Arc::new(ids)));
-        names.replaced.retain(|ids| Arc::strong_count(ids) > 1);
+        core.change(|control| control.set_current(&self.declined, Arc::new(ids)));
         self.bits.store(bits, Relaxed);
     }
 }
@@ -92,18 +89,18 @@ impl Bus {
     /// # Errors
     /// [`NameTaken`] when another type has it.
     pub fn register<T: Any>(&self, name: &str) -> Result<(), NameTaken> {
-        self.core().types().register::<T>(name)
+        self.core().types().register::<T>(name, self.core())
     }
 
     /// From here on messages of the type with this name are not published: not built
     /// ([`Topic::publish_with`](crate::Topic::publish_with)), not queued, not delivered. The type
     /// may be registered later.
     pub fn decline(&self, name: &str) {
-        self.core().types().decline(name, true);
+        self.core().types().decline(name, true, self.core());
     }
 
     /// Publishes messages of the type with this name again.
     pub fn allow(&self, name: &str) {
-        self.core().types().decline(name, false);
+        self.core().types().decline(name, false, self.core());
     }
 }

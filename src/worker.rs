@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use crate::bus::{Core, Member};
 use crate::dispatch;
-use crate::gate::Gate;
 use crate::marks::PAGE;
 use crate::sleepers::Rest;
 use crate::stamp::Stamp;
@@ -102,20 +101,12 @@ impl Core {
         if mailbox.take_alarm() {
             self.panics().catch(|| member.core().tell_congestion(true));
         }
-        if !mailbox.take_knock() {
-            return;
+        if mailbox.take_knock() {
+            self.make_ready(member.clone());
         }
         if let Some(staged) = &mailbox.staged {
-            let mut readable = staged.intake();
-            while !mailbox.gate.try_sleep(|| staged.ring_has_news()) {
-                readable |= staged.intake();
-            }
-            Gate::fence();
-            if !readable || !staged.reader_gate.knock() {
-                return;
-            }
+            staged.intake_if_asked();
         }
-        self.make_ready(member);
     }
 
     fn make_ready(&self, member: Member) {

@@ -68,7 +68,7 @@ fn get_sees_what_was_published_when_the_publish_has_returned() {
 fn after_a_real_time_publish_a_flush_makes_it_seen() {
     let bus = bus();
     let (topic, cache) = cached(&bus);
-    let mut publisher = bus.rt_publisher(256).bind();
+    let mut publisher = bus.rt_publisher(256);
     for value in 0..1_000 {
         publisher.publish(&topic, bus.now(), Device { number: value % 7, state: value });
         cache.flush();

@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use common::stopping::Stopping;
-use stasis_bus::{Bus, Delivery, PullSubscription, Settings, Stamp, Topic};
+use stasis_bus::{
+    Bus, Delivery, ForwardError, MOST_VISITS, PullSubscription, Settings, Stamp, Topic,
+};
 
 fn bus() -> Bus {
     Bus::new(Settings::default()).unwrap()
@@ -75,12 +77,71 @@ fn circles_are_refused_and_change_nothing() {
     let _ab = a.forward_to(&b).unwrap();
     let bc = b.forward_to(&c).unwrap();
     let error = c.forward_to(&a).err().unwrap();
-    assert_eq!((&*error.from, &*error.to), ("c", "a"));
+    assert_eq!(error, ForwardError::Cycle { from: "c".into(), to: "a".into() });
     let events = listen(&a);
     c.publish(1u32);
     assert_eq!(numbers(events), []);
     drop(bc);
     assert!(c.forward_to(&a).is_ok(), "no circle any more");
+}
+
+#[test]
+fn a_message_may_visit_many_topics_and_not_too_many() {
+    let bus = bus();
+    let most = MOST_VISITS as usize;
+    let (source, before) = (bus.topic("source"), bus.topic("before"));
+    let topics: Vec<_> = (0..most).map(|n| bus.topic(&n.to_string())).collect();
+    let mut forwards = vec![before.forward_to(&source).unwrap()];
+    // The source and who is before it are visited, too.
+    forwards.extend(topics[..most - 2].iter().map(|topic| source.forward_to(topic).unwrap()));
+    let error = source.forward_to(&topics[most - 2]).err().unwrap();
+    let ForwardError::TooManyVisits { at, visits, .. } = &error else { panic!("{error}") };
+    assert_eq!((&**at, *visits), ("before", MOST_VISITS + 1));
+    let events = listen(&topics[7]);
+    let mut publisher = bus.rt_publisher(8);
+    assert_eq!(publisher.publish(&before, Stamp::ZERO, 1u32), 1);
+    assert_eq!(before.publish(2u32), 1);
+    assert_eq!(numbers(events), [1, 2]);
+    // One less makes room for one more.
+    forwards.pop();
+    let again = source.forward_to(&topics[most - 2]).unwrap();
+    assert!(source.forward_to(&topics[most - 1]).is_err());
+    drop((again, forwards));
+    let alone = source.forward_to(&topics[0]).unwrap();
+    assert_eq!(source.publish(3u32), 0);
+    drop(alone);
+}
+
+#[test]
+fn paths_that_multiply_are_refused_before_they_are_too_many() {
+    let bus = bus();
+    let corner = |level: usize, side: &str| bus.topic(&format!("{level}{side}"));
+    let mut forwards = Vec::new();
+    let refused = (0..40).find_map(|level| {
+        let (top, bottom) = (corner(level, ""), corner(level + 1, ""));
+        ["left", "right"].iter().find_map(|side| {
+            let way = corner(level, side);
+            for (from, to) in [(&top, &way), (&way, &bottom)] {
+                match from.forward_to(to) {
+                    Ok(forward) => forwards.push(forward),
+                    Err(error) => return Some((level, error)),
+                }
+            }
+            None
+        })
+    });
+    let (level, error) = refused.expect("2^40 paths are too many");
+    assert!(matches!(error, ForwardError::TooManyVisits { .. }), "{error}");
+    let events = listen(&corner(level - 1, ""));
+    assert_eq!(corner(0, "").publish(1u32), 1 << (level - 1), "once by each path");
+    assert_eq!(numbers(events).len(), 1 << (level - 1));
+}
+
+#[test]
+fn a_topic_of_another_bus_is_refused() {
+    let (one, other) = (bus(), bus());
+    let error = one.topic("a").forward_to(&other.topic("b")).err().unwrap();
+    assert_eq!(error, ForwardError::TwoBuses { from: "a".into(), to: "b".into() });
 }
 
 #[test]
@@ -90,7 +151,7 @@ fn a_long_chain_and_a_wide_fan_need_no_memory_but_the_stack() {
     let _chain: Vec<_> =
         topics.windows(2).map(|pair| pair[0].forward_to(&pair[1]).unwrap()).collect();
     let (last, middle) = (listen(&topics[199]), listen(&topics[100]));
-    let mut publisher = bus.rt_publisher(8).bind();
+    let mut publisher = bus.rt_publisher(8);
     assert_eq!(publisher.publish(&topics[0], Stamp::ZERO, 1u32), 2);
     assert_eq!(topics[0].publish(2u32), 2);
     assert_eq!(numbers(last), [1, 2]);

@@ -74,7 +74,7 @@ fn a_real_time_publisher_evicts_too_and_what_it_evicts_is_dropped_by_a_worker() 
         .unwrap();
     (0..4).for_each(|_| assert_eq!(topic.publish(value.clone()), 1));
     assert_eq!(Arc::strong_count(&value), 5, "four are in the ring");
-    let mut publisher = bus.rt_publisher(16).bind();
+    let mut publisher = bus.rt_publisher(16);
     (0..8u32).for_each(|number| assert_eq!(publisher.publish(&topic, Stamp::ZERO, number), 1));
     publisher.ring_bell();
     let deadline = bus.now() + Duration::from_secs(10);
@@ -133,7 +133,7 @@ fn updates_are_conflated_while_a_callback_is_stuck() {
     publish(&topic, 1..2);
     arrives.recv().unwrap();
     // Real-time publishers cannot help with the moving: a worker does, while the other is stuck.
-    let mut publisher = bus.rt_publisher(1_024).bind();
+    let mut publisher = bus.rt_publisher(1_024);
     for number in 100..1_000u32 {
         assert_eq!(publisher.publish(&topic, Stamp::ZERO, number), 1);
     }
@@ -225,7 +225,7 @@ fn a_real_time_publisher_never_waits_whatever_the_policy() {
     let topic = bus.topic("t");
     let policies = [Overflow::Block, Overflow::Spill { limit: 100 }, by_hundreds()];
     let mut all: Vec<_> = policies.into_iter().map(|policy| with(&topic, 4, policy)).collect();
-    let mut publisher = bus.rt_publisher(64).bind();
+    let mut publisher = bus.rt_publisher(64);
     for number in 0..20u32 {
         publisher.publish(&topic, Stamp::ZERO, number);
     }
@@ -282,16 +282,20 @@ fn all_policies_on_one_topic_under_a_storm_lose_nothing_uncounted_and_keep_the_o
             scope.spawn(move || {
                 for number in 0..EACH {
                     topic.publish(number * PUBLISHERS + publisher);
+                    topic.publish("nobody accepts this");
                 }
             });
         }
     });
     let published = u64::from(PUBLISHERS * EACH);
+    let others = subscriptions.len() as u64 - 1;
     for (n, (subscription, seen)) in subscriptions.into_iter().enumerate() {
         assert_eq!(subscription.join(), Ok(()), "policy {n}");
         let stats = subscription.stats();
         let (_, got, lost) = &*seen.lock().unwrap();
         assert_balanced(&stats, published + 2);
+        // The texts, and that each of the others came after it or left before it.
+        assert_eq!(stats.filtered, published + others, "policy {n}: {stats:?}");
         assert_eq!(*lost, stats.dropped.total(), "policy {n}: {stats:?}");
         assert_eq!(*got + 2, stats.delivered, "policy {n}: {stats:?}");
         if n == 2 || n == 3 || n == 5 {

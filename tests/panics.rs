@@ -75,7 +75,7 @@ fn a_worker_that_drops_what_a_real_time_publisher_evicted_lives() {
         let evicting = topic.subscribe().capacity(4).overflow(Overflow::DropOldest);
         let mut events = evicting.pull().unwrap();
         (0..4).for_each(|_| assert_eq!(topic.publish(Bad(bad.clone())), 1));
-        let mut publisher = bus.rt_publisher(8).bind();
+        let mut publisher = bus.rt_publisher(8);
         (0..4u32).for_each(|n| assert_eq!(publisher.publish(&topic, Stamp::ZERO, n), 1));
         assert_alive(&bus);
         while live(&bad) > 0 {

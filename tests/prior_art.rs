@@ -273,7 +273,7 @@ fn complaint_4_messages_are_built_that_nobody_wants() {
             let subscriptions: Vec<_> = (0..others)
                 .map(|n| [&one, &all][n % 2].subscribe().accept::<u8>().capacity(2).pull().unwrap())
                 .collect();
-            let mut publisher = bus.rt_publisher(2).bind();
+            let mut publisher = bus.rt_publisher(2);
             assert_eq!(one.publish([0u64; 7]), 0); // arc-swap prepares the thread
             let calls = calls_during(|| {
                 for _ in 0..PUBLISHES {
@@ -433,7 +433,7 @@ fn complaint_9_making_topics_and_forwarding_them_deadlocks() {
             for thread in 0..THREADS {
                 let (bus, all, sent) = (&bus, &all, &sent);
                 scope.spawn(move || {
-                    let mut publisher = bus.rt_publisher(256).bind();
+                    let mut publisher = bus.rt_publisher(256);
                     for round in 0..ROUNDS {
                         // Half of them the one way, half of them the other.
                         let (one, two) = (round % NAMES, (round / NAMES + 1) % NAMES);

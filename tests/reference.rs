@@ -344,6 +344,7 @@ impl Reference {
         let visits = self.visits(topic);
         visits.iter().for_each(|&topic| self.published[topic] += 1);
         let audience = self.audience(&visits, body);
+        self.filter_out(&visits, body);
         if audience.is_empty() {
             return Some(0);
         }
@@ -364,18 +365,18 @@ impl Reference {
         is_certain.then_some(taken)
     }
 
-    /// A change is told to those who want it; if there is nobody, it was not published.
-    fn announce(&mut self, topic: usize, body: Body) {
-        let visits = self.visits(topic);
-        if !self.audience(&visits, body).is_empty() {
-            self.publish(topic, body, None);
+    /// Counts the message for those who do not accept it, as often as there are paths to them.
+    fn filter_out(&mut self, visits: &[usize], body: Body) {
+        for subscriber in self.subscribers.iter_mut().filter(|s| s.listed && !s.accepts(body)) {
+            let here = visits.iter().filter(|topic| **topic == subscriber.topic);
+            subscriber.stats.filtered += here.count() as u64;
         }
     }
 
     fn unsubscribe(&mut self, index: usize) {
         let Subscriber { id, topic, .. } = self.subscribers[index];
         if std::mem::take(&mut self.subscribers[index].listed) {
-            self.announce(topic, Body::Unsubscribe(id));
+            self.publish(topic, Body::Unsubscribe(id), None);
         }
     }
 }
@@ -405,7 +406,7 @@ impl Both {
             numbers: 0,
             forwards: Vec::new(),
             events: Vec::new(),
-            publisher: bus.rt_publisher(cells).bind(),
+            publisher: bus.rt_publisher(cells),
             topics: (0..TOPICS).map(|topic| bus.topic(&topic.to_string())).collect(),
             _bus: bus,
         }
@@ -477,8 +478,7 @@ impl Both {
         let id = events.id();
         self.events.push(events);
 
-        self.reference.announce(topic, Body::Subscribe(id));
-        self.reference.published[topic] += 1;
+        self.reference.publish(topic, Body::Subscribe(id), None);
         let is_staged = matches!(policy, Policy::Spill(_) | Policy::Conflate);
         let can_overflow = matches!(policy, Policy::Spill(limit) if limit < AMPLE)
             || (self.real_time != RealTime::None && is_staged && capacity < AMPLE);
@@ -526,13 +526,9 @@ impl Both {
                 if !subscriber.receive_loosely(&taken) {
                     break;
                 }
-                self.reference.published[subscriber.topic] += u64::from(subscriber.ended);
                 continue;
             }
             let expected = subscriber.receive();
-            if expected == Ok(Taken::Letter(Body::Unsubscribe(subscriber.id), subscriber.topic)) {
-                self.reference.published[subscriber.topic] += 1;
-            }
             assert_eq!(taken, expected, "subscription {which}");
             if taken.is_err() {
                 break;

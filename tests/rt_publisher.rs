@@ -1,8 +1,13 @@
 //! The real-time publisher: its pool, its losses, its bell, and its order among other publishers.
 
+mod common {
+    pub mod alloc;
+}
+
 use std::thread;
 use std::time::Duration;
 
+use common::alloc::calls_during;
 use stasis_bus::{Bus, Delivery, Settings, Stamp, TryRecvError};
 
 fn bus() -> Bus {
@@ -18,7 +23,7 @@ fn messages_arrive_with_the_time_that_was_passed() {
     let bus = bus();
     let topic = bus.topic("t");
     let mut events = topic.subscribe().accept::<u32>().pull().unwrap();
-    let mut publisher = bus.rt_publisher(4).bind();
+    let mut publisher = bus.rt_publisher(4);
     assert_eq!(publisher.publish(&topic, Stamp::from_ms(7), 1u32), 1);
     assert_eq!(publisher.publish(&topic, Stamp::from_ms(8), "nobody accepts this"), 0);
     assert!(events.recv().is_some());
@@ -33,7 +38,7 @@ fn an_empty_pool_is_a_counted_loss_told_in_place_and_cells_come_back() {
     let bus = bus();
     let topic = bus.topic("t");
     let mut events = topic.subscribe().accept::<u32>().capacity(64).pull().unwrap();
-    let mut publisher = bus.rt_publisher(3).bind();
+    let mut publisher = bus.rt_publisher(3);
     let now = Stamp::ZERO;
     let taken: Vec<_> = (0..5u32).map(|number| publisher.publish(&topic, now, number)).collect();
     assert_eq!(taken, [1, 1, 1, 0, 0]);
@@ -55,7 +60,7 @@ fn cells_serve_many_laps_and_several_subscribers() {
     let mut all: Vec<_> =
         (0..3).map(|_| topic.subscribe().accept::<u32>().capacity(4).pull().unwrap()).collect();
     all.iter_mut().for_each(|events| assert!(events.recv().is_some()));
-    let mut publisher = bus.rt_publisher(2).bind();
+    let mut publisher = bus.rt_publisher(2);
     for number in 0..1_000u32 {
         assert_eq!(publisher.publish(&topic, Stamp::ZERO, number), 3);
         for events in &mut all {
@@ -69,7 +74,7 @@ fn a_message_outlives_its_publisher_its_topic_and_its_bus() {
     let bus = bus();
     let topic = bus.topic("t");
     let mut events = topic.subscribe().accept::<u32>().pull().unwrap();
-    let mut publisher = bus.rt_publisher(2).bind();
+    let mut publisher = bus.rt_publisher(2);
     publisher.publish(&topic, Stamp::ZERO, 1u32);
     drop((publisher, topic, bus));
     let kept: Vec<_> = events.iter().collect();
@@ -92,7 +97,7 @@ fn a_bell_wakes_a_worker_and_without_one_the_workers_look_by_themselves() {
                 }
             })
             .unwrap();
-        let mut publisher = bus.rt_publisher(16).bind();
+        let mut publisher = bus.rt_publisher(16);
         for number in 0..5u32 {
             thread::sleep(Duration::from_millis(2)); // the pool falls asleep
             publisher.publish(&topic, bus.now(), number);
@@ -110,7 +115,7 @@ fn a_waiting_recv_is_woken_through_the_workers() {
     let bus = bus();
     let topic = bus.topic("t");
     let mut events = topic.subscribe().accept::<u32>().pull().unwrap();
-    let mut publisher = bus.rt_publisher(16).bind();
+    let mut publisher = bus.rt_publisher(16);
     let reader = thread::spawn(move || numbers(events.iter().take(6)));
     for number in 0..5u32 {
         thread::sleep(Duration::from_millis(2));
@@ -124,7 +129,7 @@ fn a_publish_that_begins_after_another_returned_comes_after_it_real_time_or_not(
     let bus = bus();
     let topic = bus.topic("t");
     let mut events = topic.subscribe().accept::<u32>().capacity(1 << 14).pull().unwrap();
-    let mut publisher = bus.rt_publisher(1 << 13).bind();
+    let mut publisher = bus.rt_publisher(1 << 13);
     let (ask, asked) = std::sync::mpsc::sync_channel::<u32>(0);
     let (answer, answered) = std::sync::mpsc::sync_channel::<()>(0);
     thread::scope(|scope| {
@@ -146,4 +151,37 @@ fn a_publish_that_begins_after_another_returned_comes_after_it_real_time_or_not(
     events.unsubscribe();
     assert_eq!(numbers(events.iter()), (0..4_000).collect::<Vec<_>>());
     assert_eq!(events.try_recv(), Err(TryRecvError::Ended));
+}
+
+#[test]
+fn the_first_publish_on_a_new_thread_allocates_nothing_whether_the_type_is_declined_or_not() {
+    let bus = bus();
+    let (topic, all) = (bus.topic("t"), bus.topic("all"));
+    let _forward = topic.forward_to(&all).unwrap();
+    bus.register::<u64>("number").unwrap();
+    bus.decline("number");
+    let mut events = all.subscribe().accept::<u32>().accept::<u64>().pull().unwrap();
+    let mut publisher = bus.rt_publisher(4);
+    let published = topic.clone();
+    let calls = thread::spawn(move || {
+        let mut taken = (0, 0);
+        let calls = calls_during(|| {
+            taken.0 = publisher.publish(&published, Stamp::ZERO, 1u32);
+            taken.1 = publisher.publish(&published, Stamp::ZERO, 2u64);
+        });
+        (calls, taken)
+    });
+    assert_eq!(calls.join().unwrap(), (0, (1, 0)));
+    events.unsubscribe();
+    assert_eq!(numbers(events.iter()), [1]);
+}
+
+#[test]
+fn a_topic_of_another_bus_gets_nothing() {
+    let (one, other) = (bus(), bus());
+    let topic = other.topic("t");
+    let events = topic.subscribe().pull().unwrap();
+    let mut publisher = one.rt_publisher(4);
+    assert_eq!(publisher.publish(&topic, Stamp::ZERO, 1u32), 0);
+    assert_eq!(events.stats().enqueued, 0);
 }

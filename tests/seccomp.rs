@@ -128,7 +128,7 @@ fn run(mode: &str) {
         .unwrap();
     let mut other = topic.subscribe().accept::<String>().pull().unwrap();
 
-    let seed = bus.rt_publisher(2_048);
+    let publisher = bus.rt_publisher(2_048);
     let topic = topic.clone();
     let (beside, strictly) = match mode.split_once(' ') {
         Some((beside, _)) => (beside, true),
@@ -140,7 +140,7 @@ fn run(mode: &str) {
         "map" => map_and_unmap_memory,
         _ => |_| {},
     };
-    thread::spawn(move || publisher_thread(seed.bind(), &topic, strictly, beside));
+    thread::spawn(move || publisher_thread(publisher, &topic, strictly, beside));
 
     let mut tally = Tally::default();
     let deadline = bus.now() + Duration::from_secs(120);

@@ -318,7 +318,7 @@ impl Actor {
             number,
             bus: bus.clone(),
             steady: steady.clone(),
-            publisher: bus.rt_publisher(cells).bind(),
+            publisher: bus.rt_publisher(cells),
             rng,
             topics: vec![None; WILD],
             forwards: Vec::new(),
@@ -501,7 +501,7 @@ impl Actor {
 
     fn renew_publisher(&mut self) {
         let cells = 1 << self.rng.u32(..10);
-        self.publisher = self.bus.rt_publisher(cells).bind();
+        self.publisher = self.bus.rt_publisher(cells);
     }
 
     /// Ends its own, and hands over what others have to end.

@@ -44,7 +44,7 @@ fn a_subscription_on_its_own_thread_gets_all_in_order_and_ends_like_the_others()
             thread::sleep(Duration::from_millis(1)); // it falls asleep
         }
     }
-    let mut publisher = bus.rt_publisher(16).bind();
+    let mut publisher = bus.rt_publisher(16);
     publisher.publish(&topic, Stamp::ZERO, 500u32);
     subscription.join().unwrap();
     let mut expected = vec![-1];
@@ -90,7 +90,7 @@ fn a_pulled_subscription_is_a_stream_that_needs_no_runtime() {
     assert!(matches!(poll(), Poll::Ready(Some(delivery)) if number(&delivery) == Some(1)));
     assert_eq!(poll(), Poll::Pending);
     // A real-time publisher wakes it, too: by way of a worker.
-    let mut publisher = bus.rt_publisher(16).bind();
+    let mut publisher = bus.rt_publisher(16);
     publisher.publish(&topic, Stamp::ZERO, 2u32);
     woken.recv_timeout(Duration::from_secs(10)).unwrap();
     assert!(matches!(poll(), Poll::Ready(Some(delivery)) if number(&delivery) == Some(2)));
@@ -196,7 +196,7 @@ fn a_declined_type_is_never_built_queued_or_delivered() {
     let mut events = topic.subscribe().pull().unwrap();
     assert_eq!((topic.publish(1u8), topic.publish(1u32)), (0, 1));
     assert_eq!(topic.publish_with(|| -> u8 { unreachable!("not built") }), 0);
-    let mut publisher = bus.rt_publisher(4).bind();
+    let mut publisher = bus.rt_publisher(4);
     assert_eq!(publisher.publish(&topic, Stamp::ZERO, 2u8), 0);
     bus.decline("number");
     bus.allow("noise");

@@ -129,7 +129,7 @@ fn a_message_may_publish_when_a_worker_drops_it() {
         let (_gate, go) = gate(&stop, || ());
         (0..2u32).for_each(|number| assert_eq!(topic.publish(number), 1));
         other.publish(LastWords(topic));
-        let mut publisher = bus.rt_publisher(4).bind();
+        let mut publisher = bus.rt_publisher(4);
         (0..2).for_each(|_| assert_eq!(publisher.publish(&other, Stamp::ZERO, 'x'), 1));
         go();
         publisher.ring_bell();
@@ -225,7 +225,7 @@ fn callbacks_that_are_stuck_change_nothing_for_a_neighbour() {
             let stuck = Stuck::new(&bus, STUCK, &Arc::default());
             let topic = bus.topic("t");
             let (neighbour, seen) = echo(&topic);
-            let mut publisher = bus.rt_publisher(1_000).bind();
+            let mut publisher = bus.rt_publisher(1_000);
             for number in 0..100u32 {
                 match number % 3 {
                     0 => assert_eq!(topic.publish(number), 1),
@@ -279,7 +279,7 @@ fn only_a_real_time_publisher_without_a_bell_is_enough_for_the_pool_to_grow() {
             };
             all.push((topic.subscribe().accept::<u32>().callback(handler).unwrap(), let_go));
         }
-        let mut publisher = bus.rt_publisher(64).bind();
+        let mut publisher = bus.rt_publisher(64);
         for number in 0..5u32 {
             assert_eq!(publisher.publish(&topic, Stamp::ZERO, number), 5);
             assert_eq!(arrived.recv_timeout(LONG), Ok(number));
@@ -441,7 +441,7 @@ fn a_key_or_a_payloads_end_that_is_stuck_holds_up_its_own_subscription_alone() {
         let _keys = keys.subscribe().overflow(Overflow::conflate(key)).callback(drop).unwrap();
         let evicting = ends.subscribe().capacity(2).overflow(Overflow::DropOldest);
         let _evicting = evicting.pull().unwrap();
-        let mut publisher = bus.rt_publisher(8).bind();
+        let mut publisher = bus.rt_publisher(8);
         let held = lock.lock().unwrap();
         ends.publish(Slow(lock.clone()));
         (0..2).for_each(|_| assert_eq!(publisher.publish(&ends, Stamp::ZERO, 'x'), 1));
@@ -473,7 +473,7 @@ fn no_wake_up_is_lost_while_the_pool_grows_and_shrinks() {
             ..Settings::default()
         };
         let bus = Bus::new(settings).unwrap();
-        let mut publisher = bus.rt_publisher(64).bind();
+        let mut publisher = bus.rt_publisher(64);
         let slow = bus.topic("slow");
         let sleeps = |delivery: Delivery| {
             delivery.downcast_ref::<u64>().into_iter().for_each(|ms| {
@@ -589,7 +589,7 @@ fn what_a_worker_takes_and_does_not_come_to_is_taken_by_another() {
         };
         let stuck = topic.subscribe().callback(stops).unwrap();
         let (neighbour, seen) = echo(&topic);
-        let mut publisher = bus.rt_publisher(4).bind();
+        let mut publisher = bus.rt_publisher(4);
         wait_until("both sleep", || bus.statistics().workers.busy == 0);
         // Two marks and one bell: one worker finds both.
         assert_eq!(publisher.publish(&topic, Stamp::ZERO, 1u32), 2);

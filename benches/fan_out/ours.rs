@@ -77,7 +77,7 @@ pub fn real_time(subscribers: usize) -> FanOut {
     let topic = bus.topic("bench");
     let readers = Box::new(subscribe(&topic, subscribers));
     // One that stalls keeps a ring of them, and as many behind it.
-    let publisher = bus.rt_publisher(4 * CAPACITY as u32).bind();
+    let publisher = bus.rt_publisher(4 * CAPACITY as u32);
     let publisher = RealTime { publisher, topic, number: 0, _bus: bus };
     FanOut { publisher: Box::new(publisher), readers }
 }

@@ -115,7 +115,8 @@ impl Life {
             .bytes()
             .fold(0x5157_0001u32, |ssrc, byte| ssrc.rotate_left(5) ^ u32::from(byte));
         let receive = ReceiveSettings { remote: Some(settings.to), ..ReceiveSettings::default() };
-        let sender = RtpSender::new(settings.codec, ssrc, RtpSeq(ssrc as u16), ssrc, 101);
+        let mut sender = RtpSender::new(&receive.payloads, ssrc, RtpSeq(ssrc as u16), ssrc);
+        sender.set_codec(settings.codec);
         Life {
             clock,
             socket,

@@ -72,6 +72,10 @@ pub struct UnsupportedPtime(pub u32);
 impl Ptime {
     /// 20 ms: the engine's tick.
     pub const TICK: Ptime = Ptime(20);
+    /// 10 ms: the shortest.
+    pub const SHORTEST: Ptime = Ptime(10);
+    /// 60 ms: the longest.
+    pub const LONGEST: Ptime = Ptime(60);
 
     /// Parses a packet time: 10 to 60 ms, in steps of 10.
     ///

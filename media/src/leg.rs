@@ -39,7 +39,8 @@ pub struct RtpEdge {
 }
 
 impl RtpEdge {
-    /// The two halves, as one leg's edge.
+    /// The two halves, as one leg's edge. They are to have the same rate, as they have when they were
+    /// made of the same [`Payloads`](crate::rtp::Payloads).
     pub fn new(receiver: RtpReceiver, sender: RtpSender) -> Self {
         RtpEdge { receiver, sender }
     }
@@ -292,7 +293,7 @@ impl Edge {
     /// The rate of the audio at this edge.
     pub fn rate(&self) -> SampleRate {
         match self {
-            Edge::Rtp(_) => SampleRate::Hz8000,
+            Edge::Rtp(rtp) => rtp.receiver.rate(),
             Edge::Device(device) => device.rate(),
         }
     }
@@ -303,11 +304,16 @@ impl Edge {
 struct InBandDigits {
     /// `None` where there is nothing to listen to: a microphone has no keys.
     detector: Option<Detector>,
+    /// To the detector's 8 kHz, where the leg has another rate.
+    narrow: Option<Narrow>,
 }
 
 impl InBandDigits {
     fn new(edge: &Edge) -> Self {
-        InBandDigits { detector: matches!(edge, Edge::Rtp(_)).then(Detector::new) }
+        InBandDigits {
+            detector: matches!(edge, Edge::Rtp(_)).then(Detector::new),
+            narrow: Narrow::from(edge.rate()),
+        }
     }
 
     fn give_way(&mut self) {
@@ -324,6 +330,7 @@ impl InBandDigits {
         publisher: &mut RtPublisher,
     ) {
         let Some(detector) = &mut self.detector else { return };
+        let frame = self.narrow.as_mut().map_or(frame, |narrow| narrow.tick(frame));
         let source = DtmfSource::InBand;
         let mut on = |event: DtmfEvent| match event {
             DtmfEvent::Begin { digit, .. } => {
@@ -339,6 +346,26 @@ impl InBandDigits {
         } else {
             detector.feed(frame.samples(), &mut on);
         }
+    }
+}
+
+/// A leg's audio at 8 kHz.
+struct Narrow {
+    resampler: Resampler,
+    frame: Frame,
+}
+
+impl Narrow {
+    /// From audio at `rate`; `None` when it has 8 kHz already.
+    fn from(rate: SampleRate) -> Option<Self> {
+        let narrow = SampleRate::Hz8000;
+        let resampler = (rate != narrow).then(|| between(rate, narrow))?;
+        Some(Narrow { resampler, frame: Frame::silence(narrow) })
+    }
+
+    fn tick(&mut self, frame: &Frame) -> &Frame {
+        convert(&mut self.resampler, frame, &mut self.frame);
+        &self.frame
     }
 }
 

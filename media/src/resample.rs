@@ -9,9 +9,11 @@
 
 mod control;
 mod drift;
+mod upsample;
 
 pub use control::{DriftControl, MAX_PPM, Side};
 pub use drift::DriftResampler;
+pub use upsample::Upsampler;
 
 use rubato::audioadapter_buffers::direct::SequentialSlice;
 use rubato::{

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use stasis_bus::{Bus, PullSubscription, Settings, Topic};
-use stasis_media::codec::Codec;
+use stasis_media::codec::EncodeSettings;
 use stasis_media::dtmf::Digit;
 use stasis_media::event::{DtmfReceived, Joined, PlaybackFinished, RtpReceived};
 use stasis_media::frame::SampleRate;
@@ -42,7 +42,10 @@ impl Studio {
 
     fn add_leg(&self, local: SocketAddr) -> Result<(LegId, SocketAddr), ControlError> {
         let receive = ReceiveSettings::default();
-        self.media.add_rtp_leg(RtpLeg { local, receive, codec: Codec::Pcmu, ssrc: 7 }, &self.topic)
+        self.media.add_rtp_leg(
+            RtpLeg { local, receive, encoding: EncodeSettings::default(), ssrc: 7 },
+            &self.topic,
+        )
     }
 
     /// The next event of this type.

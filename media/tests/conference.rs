@@ -10,7 +10,7 @@ use std::time::Duration;
 use common::room::{Phone, Room, SILENCE, Tick, Tone, db, join, peak_of};
 use stasis_bus::{PullSubscription, Stamp};
 use stasis_media::bridge::{Bridge, Playback, Tap};
-use stasis_media::codec::Codec;
+use stasis_media::codec::{Codec, EncodeSettings};
 use stasis_media::device::device_edge;
 use stasis_media::dtmf::{Digit, ToneGenerator};
 use stasis_media::engine::{Order, Retired};
@@ -18,9 +18,9 @@ use stasis_media::event::{
     DtmfBegan, DtmfReceived, DtmfSource, Joined, Left, PlaybackFinished, PlaybackStarted,
     RtpReceived, RtpSent, SourceLearned, TalkingStarted, TalkingStopped,
 };
-use stasis_media::frame::SampleRate;
+use stasis_media::frame::{Frame, SampleRate};
 use stasis_media::leg::{Edge, Leg};
-use stasis_media::rtp::{Header, RtpSeq, write_packet};
+use stasis_media::rtp::{Header, Payloads, RtpSeq, write_packet};
 use stasis_media::schedule::PERIOD;
 use stasis_media::wav::{Pcm, Player, Repeat};
 use stasis_media::{BridgeId, LegId, PlaybackId};
@@ -66,7 +66,7 @@ fn each_of_three_phones_hears_the_other_two_and_not_itself() {
     for rate in [NARROW, WIDE] {
         let mut room = Room::new();
         let bridge = room.add_bridge(0, rate);
-        let mut phones: Vec<_> = (0..3).map(|slot| room.add_phone(slot, Codec::Pcmu)).collect();
+        let mut phones: Vec<_> = (0..3).map(|slot| room.add_phone(slot, Codec::PCMU)).collect();
         phones.iter().for_each(|phone| room.join(phone.id, bridge, rate));
         let mut tones = TONES.map(|hz| Tone::new(hz, PEAK));
         talk(&mut room, &mut phones, &mut tones, 100);
@@ -81,7 +81,7 @@ fn a_sound_device_and_two_phones_hear_each_other_and_not_themselves() {
     for rate in [NARROW, WIDE] {
         let mut room = Room::new();
         let bridge = room.add_bridge(0, rate);
-        let mut phones: Vec<_> = (0..2).map(|slot| room.add_phone(slot, Codec::Pcma)).collect();
+        let mut phones: Vec<_> = (0..2).map(|slot| room.add_phone(slot, Codec::PCMA)).collect();
         phones.iter().for_each(|phone| room.join(phone.id, bridge, rate));
         let device = LegId::new(2, room.serial());
         let (edge, mut microphone, mut speaker) = device_edge(48_000, 48_000, WIDE).unwrap();
@@ -109,7 +109,7 @@ fn a_sound_device_and_two_phones_hear_each_other_and_not_themselves() {
 fn a_muted_leg_is_not_heard_until_it_is_unmuted_and_hears_the_others_all_along() {
     let mut room = Room::new();
     let bridge = room.add_bridge(0, WIDE);
-    let mut phones: Vec<_> = (0..2).map(|slot| room.add_phone(slot, Codec::Pcmu)).collect();
+    let mut phones: Vec<_> = (0..2).map(|slot| room.add_phone(slot, Codec::PCMU)).collect();
     phones.iter().for_each(|phone| room.join(phone.id, bridge, WIDE));
     let mut tones = [Tone::new(TONES[0], PEAK), Tone::new(TONES[1], PEAK)];
     for muted in [false, true, false] {
@@ -176,7 +176,7 @@ fn a_conference_is_told_in_order_and_on_the_grid_of_ticks() {
     let mut room = Room::new();
     let mut events = room.topic.subscribe().capacity(1 << 10).pull().unwrap();
     let bridge = room.add_bridge(0, WIDE); // bridge-1
-    let mut phone = room.add_phone(0, Codec::Pcmu); // leg-2
+    let mut phone = room.add_phone(0, Codec::PCMU); // leg-2
     let start = room.now;
     let mut tone = Tone::new(437.0, PEAK);
     let mut singer = ToneGenerator::new(digit('5'), NARROW, 100);
@@ -256,7 +256,7 @@ fn a_conference_is_told_in_order_and_on_the_grid_of_ticks() {
 fn who_joins_and_who_leaves_a_bridge_is_told_on_its_topic() {
     let mut room = Room::new();
     let mut events = room.bus.topic("bridge").subscribe().pull().unwrap();
-    let phones = [0, 1, 2].map(|slot| room.add_phone(slot, Codec::Pcmu));
+    let phones = [0, 1, 2].map(|slot| room.add_phone(slot, Codec::PCMU));
     let legs_topic = std::mem::replace(&mut room.topic, room.bus.topic("bridge"));
     let mut of_legs = legs_topic.subscribe().pull().unwrap();
     let bridges = [room.add_bridge(0, NARROW), room.add_bridge(1, WIDE)];
@@ -285,7 +285,7 @@ fn who_joins_and_who_leaves_a_bridge_is_told_on_its_topic() {
 fn a_party_that_sends_tones_and_telephone_events_gives_each_digit_once() {
     let mut room = Room::new();
     let mut events = room.topic.subscribe().capacity(1 << 10).pull().unwrap();
-    let mut phone = room.add_phone(0, Codec::Pcmu);
+    let mut phone = room.add_phone(0, Codec::PCMU);
     let (id, from) = (phone.id, phone.address);
     let (mut seq, mut timestamp) = (RtpSeq(5), 1_000u32);
     let mut send = |room: &mut Room, payload_type, timestamp, payload: &[u8]| {
@@ -302,7 +302,7 @@ fn a_party_that_sends_tones_and_telephone_events_gives_each_digit_once() {
         for tick in 0..20u16 {
             let (mut said, mut payload) = (SILENCE, [0; 160]);
             singer.fill(&mut said);
-            Codec::Pcmu.encode(&said, &mut payload);
+            Codec::PCMU.encoder(&EncodeSettings::default()).encode(&said, &mut payload);
             send(&mut room, 0, timestamp, &payload);
             if tick < held + 2 {
                 let [high, low] = ((tick + 1).min(held) * 160).to_be_bytes();
@@ -325,8 +325,9 @@ fn a_party_that_sends_tones_and_telephone_events_gives_each_digit_once() {
 fn a_tap_holds_the_exact_sum_of_what_everybody_says() {
     let mut room = Room::new();
     let bridge = room.add_bridge(0, NARROW);
-    let mut phones: Vec<_> =
-        (0..2).map(|slot| room.add_phone(slot, Codec::ALL[slot as usize])).collect();
+    let mut phones: Vec<_> = (0..2)
+        .map(|slot| room.add_phone(slot, [Codec::PCMU, Codec::PCMA][slot as usize]))
+        .collect();
     phones.iter().for_each(|phone| room.join(phone.id, bridge, NARROW));
     let (tap, mut samples) = Tap::new(NARROW, 10);
     room.order(Order::Record(bridge, Box::new(tap)));
@@ -337,10 +338,10 @@ fn a_tap_holds_the_exact_sum_of_what_everybody_says() {
         for (phone, tone) in phones.iter_mut().zip(&mut tones) {
             let said = tone.tick();
             phone.say(&said, &mut room);
-            let codec = phone.sender.codec();
+            let codec = phone.sender.codec().unwrap();
             let (mut coded, mut decoded) = ([0; 160], SILENCE);
-            codec.encode(&said, &mut coded);
-            codec.decode(&coded, &mut decoded);
+            codec.encoder(&EncodeSettings::default()).encode(&said, &mut coded);
+            codec.decoder().decode(&coded, &mut decoded);
             both.iter_mut().zip(decoded).for_each(|(both, own)| *both += own);
         }
         sum.extend(both);
@@ -389,7 +390,7 @@ fn a_storm_of_joins_moves_and_removals_leaves_the_tones_of_those_who_stay_whole(
         let mut room = Room::new();
         let rates = [NARROW, WIDE];
         let bridges = [0, 1].map(|n| room.add_bridge(n as u32, rates[n]));
-        let mut phones: Vec<_> = (0..50).map(|slot| room.add_phone(slot, Codec::Pcmu)).collect();
+        let mut phones: Vec<_> = (0..50).map(|slot| room.add_phone(slot, Codec::PCMU)).collect();
         for (n, phone) in phones[..STAY].iter().enumerate() {
             room.join(phone.id, bridges[n % 2], rates[n % 2]);
         }
@@ -402,7 +403,7 @@ fn a_storm_of_joins_moves_and_removals_leaves_the_tones_of_those_who_stay_whole(
                     0 => room.order(Order::Leave(phone.id)),
                     1 => {
                         room.order(Order::RemoveLeg(phone.id));
-                        *phone = room.add_phone(slot as u32, Codec::Pcmu);
+                        *phone = room.add_phone(slot as u32, Codec::PCMU);
                     }
                     _ => room.join(phone.id, bridges[to], rates[to]),
                 }
@@ -439,8 +440,8 @@ fn a_storm_of_joins_moves_and_removals_leaves_the_tones_of_those_who_stay_whole(
 fn orders_that_cannot_be_carried_out_come_back_with_their_objects() {
     let mut room = Room::new();
     let bridge = room.add_bridge(0, NARROW);
-    let phone = room.add_phone(0, Codec::Pcmu);
-    let second = room.add_phone(1, Codec::Pcmu);
+    let phone = room.add_phone(0, Codec::PCMU);
+    let second = room.add_phone(1, Codec::PCMU);
     let (no_leg, no_bridge) = (LegId::new(0, 999), BridgeId::new(0, 999));
     let refused = |room: &mut Room, order: Order| {
         room.order(order);
@@ -455,7 +456,7 @@ fn orders_that_cannot_be_carried_out_come_back_with_their_objects() {
     let room = &mut room;
     let back = refused(room, Order::AddLeg(second.leg(&room.topic.clone())));
     assert!(matches!(back, Some(Order::AddLeg(leg)) if leg.id() == second.id), "slot is taken");
-    let beyond = Phone::new(LegId::new(64, 5), Codec::Pcmu);
+    let beyond = Phone::new(LegId::new(64, 5), Codec::PCMU);
     let back = refused(room, Order::AddLeg(beyond.leg(&room.topic.clone())));
     assert!(matches!(back, Some(Order::AddLeg(leg)) if leg.id() == beyond.id), "no such slot");
     let again = Bridge::new(bridge, NARROW, 1, room.topic.clone());
@@ -508,7 +509,7 @@ fn a_leg_joins_the_full_bridge_that_it_is_in_once_more() {
     let bridge = BridgeId::new(0, room.serial());
     let small = Bridge::new(bridge, NARROW, 1, room.topic.clone());
     room.order(Order::AddBridge(Box::new(small)));
-    let phone = room.add_phone(0, Codec::Pcmu);
+    let phone = room.add_phone(0, Codec::PCMU);
     room.join(phone.id, bridge, NARROW);
     room.join(phone.id, bridge, NARROW);
     assert!(matches!(room.wire.retired.pop(), Some(Retired::Rates(_))), "the first ones");
@@ -518,7 +519,7 @@ fn a_leg_joins_the_full_bridge_that_it_is_in_once_more() {
 fn who_speaks_pcma_is_answered_in_pcma_and_who_changes_is_followed() {
     let mut room = Room::new();
     let bridge = room.add_bridge(0, NARROW);
-    let mut phones = [room.add_phone(0, Codec::Pcma), room.add_phone(1, Codec::Pcmu)];
+    let mut phones = [room.add_phone(0, Codec::PCMA), room.add_phone(1, Codec::PCMU)];
     phones.iter().for_each(|phone| room.join(phone.id, bridge, NARROW));
     let mut tones = [Tone::new(TONES[0], PEAK), Tone::new(TONES[1], PEAK)];
     talk(&mut room, &mut phones, &mut tones, 100);
@@ -526,7 +527,7 @@ fn who_speaks_pcma_is_answered_in_pcma_and_who_changes_is_followed() {
     for (phone, other) in phones.iter().zip([1, 0]) {
         assert_hears(phone.last_second(), NARROW, &[TONES[other]], TONES[1 - other]);
     }
-    phones[0].sender.set_codec(Codec::Pcmu);
+    phones[0].sender.set_codec(Codec::PCMU);
     talk(&mut room, &mut phones, &mut tones, 100);
     assert_eq!(phones.each_ref().map(|phone| phone.payload_type), [Some(0), Some(0)]);
 }
@@ -538,7 +539,7 @@ fn digits_sung_over_a_line_with_loss_and_jitter_come_out_once_each_in_order() {
         let mut room = Room::new();
         let mut events = room.topic.subscribe().capacity(1 << 10).pull().unwrap();
         let bridge = room.add_bridge(0, WIDE);
-        let mut phone = room.add_phone(0, Codec::Pcmu);
+        let mut phone = room.add_phone(0, Codec::PCMU);
         room.join(phone.id, bridge, WIDE);
         let (id, from, start) = (phone.id, phone.address, room.now);
         // What is on its way: when it comes, and the packet.
@@ -585,7 +586,7 @@ fn an_hour_with_clocks_that_drift_ends_with_full_sound_and_short_buffers() {
     let mut room = Room::new();
     let mut events = room.topic.subscribe().accept::<RtpReceived>().pull().unwrap();
     let bridge = room.add_bridge(0, NARROW);
-    let mut phones = [0, 1, 2].map(|slot| room.add_phone(slot, Codec::Pcmu));
+    let mut phones = [0, 1, 2].map(|slot| room.add_phone(slot, Codec::PCMU));
     phones.iter().for_each(|phone| room.join(phone.id, bridge, NARROW));
     let mut tones = TONES.map(|hz| Tone::new(hz, 2_000.0));
     let frames = tones.each_mut().map(|tone| tone.tick());
@@ -614,5 +615,108 @@ fn an_hour_with_clocks_that_drift_ends_with_full_sound_and_short_buffers() {
         assert!(stats.packets > TICKS - 300 && stats.lost == 0, "{stats:?}");
         assert!(stats.late < 100 && stats.concealed < 200, "{stats:?}");
         assert!((20.0..=100.0).contains(&stats.depth_ms), "{stats:?}");
+    }
+}
+
+/// Phones of many codecs, each with another rate or clock.
+fn mixed_phones(room: &mut Room) -> Vec<Phone> {
+    let mut codecs = vec![Codec::PCMU, Codec::G722, Codec::PCMA];
+    codecs.extend(SampleRate::ALL.into_iter().filter_map(|rate| Codec::L16.at(rate)));
+    codecs.extend(Codec::all().filter(|codec| codec.name() == "opus"));
+    let phone = |(slot, codec): (usize, Codec)| {
+        let payloads = Payloads::of(&[codec]).expect("there is room for one");
+        room.add_phone_with(slot as u32, payloads)
+    };
+    codecs.into_iter().enumerate().map(phone).collect()
+}
+
+#[test]
+fn phones_of_all_codecs_and_rates_hear_each_other_and_not_themselves() {
+    // Whole turns in a second, and none is a harmonic of another.
+    const HZ: [f64; 12] = [
+        211.0, 307.0, 397.0, 503.0, 601.0, 701.0, 809.0, 907.0, 1_009.0, 1_103.0, 1_201.0, 1_301.0,
+    ];
+    const PEAK: f64 = 2_000.0;
+    for rate in [NARROW, SampleRate::Hz32000, WIDE] {
+        let mut room = Room::new();
+        let bridge = room.add_bridge(0, rate);
+        let mut phones = mixed_phones(&mut room);
+        for phone in &phones {
+            room.order(join(phone.id, phone.rate(), bridge, rate));
+        }
+        let mut tones: Vec<_> = HZ.iter().map(|&hz| Tone::new(hz, PEAK)).collect();
+        // Who speaks takes turns, three at a time: Opus is no codec for eight tones at once.
+        let all: Vec<usize> = (0..phones.len()).collect();
+        for talking in all.chunks(3) {
+            for _ in 0..100 {
+                for (n, (phone, tone)) in phones.iter_mut().zip(&mut tones).enumerate() {
+                    let mut said = Frame::silence(phone.rate());
+                    if talking.contains(&n) {
+                        tone.fill(said.samples_mut(), phone.rate());
+                    }
+                    phone.say(said.samples(), &mut room);
+                }
+                room.tick(&mut phones);
+            }
+            for (own, phone) in phones.iter().enumerate() {
+                for &n in talking {
+                    let level = db(peak_of(phone.last_second(), HZ[n], phone.rate()), PEAK);
+                    let codecs = [phone, &phones[n]].map(|phone| phone.sender.codec().unwrap());
+                    if n == own {
+                        assert!(level < -35.0, "{codecs:?} hears itself at {level:.1} dB");
+                    } else {
+                        assert!(level.abs() < 3.0, "{codecs:?} at {rate}: {level:.1} dB");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_wideband_phone_is_answered_in_what_it_speaks_and_its_digits_are_heard() {
+    let payloads = Payloads::of(&[Codec::G722, Codec::PCMU]).unwrap();
+    let mut room = Room::new();
+    let mut events = room.topic.subscribe().capacity(1 << 10).pull().unwrap();
+    let bridge = room.add_bridge(0, WIDE);
+    let mut phones = [room.add_phone_with(0, payloads), room.add_phone(1, Codec::PCMU)];
+    room.order(join(phones[0].id, SampleRate::Hz16000, bridge, WIDE));
+    room.join(phones[1].id, bridge, WIDE);
+    let mut tones = [Tone::new(TONES[0], PEAK), Tone::new(TONES[1], PEAK)];
+    let mut talk = |room: &mut Room, phones: &mut [Phone; 2], ticks: usize| {
+        for _ in 0..ticks {
+            for (phone, tone) in phones.iter_mut().zip(&mut tones) {
+                let mut said = Frame::silence(phone.rate());
+                tone.fill(said.samples_mut(), phone.rate());
+                phone.say(said.samples(), room);
+            }
+            room.tick(&mut *phones);
+        }
+    };
+    talk(&mut room, &mut phones, 100);
+    assert_eq!(phones[0].payload_type, Some(9));
+    assert_hears(phones[0].last_second(), SampleRate::Hz16000, &[TONES[1]], TONES[0]);
+    assert_hears(phones[1].last_second(), NARROW, &[TONES[0]], TONES[1]);
+    // The same call, in PCMU: the leg stays at 16 kHz.
+    phones[0].sender.set_codec(Codec::PCMU);
+    talk(&mut room, &mut phones, 100);
+    assert_eq!(phones[0].payload_type, Some(0));
+    assert_hears(phones[0].last_second(), SampleRate::Hz16000, &[TONES[1]], TONES[0]);
+    assert_hears(phones[1].last_second(), NARROW, &[TONES[0]], TONES[1]);
+    // Digits in the audio of both.
+    texts(&mut events);
+    for codec in [Codec::G722, Codec::PCMU] {
+        phones[0].sender.set_codec(codec);
+        let mut singer = ToneGenerator::new(digit('5'), SampleRate::Hz16000, 100);
+        for _ in 0..20 {
+            let mut said = Frame::silence(SampleRate::Hz16000);
+            singer.fill(said.samples_mut());
+            phones[0].say(said.samples(), &mut room);
+            phones[1].say(&SILENCE, &mut room);
+            room.tick(&mut phones);
+        }
+        let heard = texts(&mut events);
+        let pressed = heard.iter().filter(|text| text.contains("pressed 5"));
+        assert_eq!(pressed.count(), 1, "{codec}: {heard:?}");
     }
 }

@@ -132,7 +132,7 @@ impl World {
         let mut room = Room::new();
         let narrow = room.add_bridge(0, NARROW);
         let wide = room.add_bridge(1, WIDE);
-        let phones: Vec<_> = (0..6).map(|slot| room.add_phone(slot, Codec::Pcmu)).collect();
+        let phones: Vec<_> = (0..6).map(|slot| room.add_phone(slot, Codec::PCMU)).collect();
         let device = LegId::new(6, room.serial());
         let (edge, microphone, speaker) = device_edge(44_100, 48_000, WIDE).unwrap();
         room.order(Order::AddLeg(device_leg(device, edge, &room.topic)));
@@ -166,7 +166,7 @@ impl World {
             let player = Player::new(Pcm::new(rate, vec![3_000; 10_000]), repeat);
             Order::Play(bridge, Box::new(Playback::new(PlaybackId::new(0, 1), player)))
         };
-        let guest = Phone::new(LegId::new(7, room.serial()), Codec::Pcma);
+        let guest = Phone::new(LegId::new(7, room.serial()), Codec::PCMA);
         let cell = BridgeId::new(2, room.serial());
         let nowhere = BridgeId::new(3, room.serial());
         let topic = &room.topic;
@@ -237,7 +237,8 @@ impl World {
                 self.room.publisher.ring_bell();
             }
             let listener = &self.phones[5];
-            let loudest = listener.frame.iter().map(|sample| sample.saturating_abs()).max();
+            let loudest =
+                listener.frame.samples().iter().map(|sample| sample.saturating_abs()).max();
             self.loudest[0] = self.loudest[0].max(loudest.unwrap_or(0));
         }
     }
@@ -387,7 +388,7 @@ fn collect(events: &mut PullSubscription, over: &AtomicBool) -> Heard {
 fn small_world() -> (Room, Phone) {
     let mut room = Room::new();
     let bridge = room.add_bridge(0, WIDE);
-    let phone = room.add_phone(0, Codec::Pcmu);
+    let phone = room.add_phone(0, Codec::PCMU);
     room.join(phone.id, bridge, WIDE);
     (room, phone)
 }
@@ -415,7 +416,7 @@ fn an_ordinary_publish_is_found_out() {
     let bus = Bus::new(Settings::default()).unwrap();
     let topic = bus.topic("t");
     let _events = topic.subscribe().pull().unwrap();
-    let mut publisher = bus.rt_publisher(4).bind();
+    let mut publisher = bus.rt_publisher(4);
     let message = DtmfNotSent { leg: LegId::new(0, 1), digit: Digit::ALL[0] };
     let real_time = counts_of(|| assert_eq!(publisher.publish(&topic, Stamp::ZERO, message), 1));
     assert_eq!(real_time, NONE);

@@ -8,7 +8,7 @@ use common::alloc::{NONE, counts_of};
 use stasis_bus::Stamp;
 use stasis_media::codec::Codec;
 use stasis_media::dtmf::Digit;
-use stasis_media::rtp::{FrameKind, ReceiveSettings, RtpReceiver, RtpSender, RtpSeq};
+use stasis_media::rtp::{FrameKind, Payloads, ReceiveSettings, RtpReceiver, RtpSender, RtpSeq};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -17,8 +17,9 @@ fn a_leg_with_loss_keys_and_strangers_neither_allocates_nor_frees() {
     let home = SocketAddr::from(([127, 0, 0, 1], 4_000));
     let stranger = SocketAddr::from(([127, 0, 0, 1], 9));
     let mut leg = RtpReceiver::new(ReceiveSettings::default());
-    let mut sender = RtpSender::new(Codec::Pcma, 7, RtpSeq(65_000), u32::MAX - 9, 101);
-    let mut other = RtpSender::new(Codec::Pcmu, 8, RtpSeq(1), 1, 101);
+    let mut sender = RtpSender::new(&Payloads::default(), 7, RtpSeq(65_000), u32::MAX - 9);
+    sender.set_codec(Codec::PCMA);
+    let mut other = RtpSender::new(&Payloads::default(), 8, RtpSeq(1), 1);
     let five = Digit::from_event(5).expect("5 is a digit");
     let pcm: [i16; 160] = std::array::from_fn(|n| (n as i16 - 80) * 99);
     let (mut voice, mut concealed, mut events) = (0, 0, 0);

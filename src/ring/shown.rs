@@ -24,22 +24,22 @@ type Beat = CachePadded<AtomicU64>;
 
 /// The control side: all real-time readers of values that belong together, and the values that
 /// some of them may still be reading.
-pub struct Readers<T> {
+pub struct Readers {
     fences: Asymmetric,
     /// Tells these readers from others.
     name: Arc<()>,
     beats: Vec<Arc<Beat>>,
-    old: Vec<Old<T>>,
+    old: Vec<Old>,
 }
 
 /// A value that was replaced.
-struct Old<T> {
-    value: Arc<T>,
+struct Old {
+    value: Unread,
     /// Who was inside a pass after it was replaced, and at which beat; `None`: not asked yet.
     waits: Option<Vec<(Arc<Beat>, u64)>>,
 }
 
-impl<T> Readers<T> {
+impl Readers {
     /// Without any reader.
     pub fn new() -> Self {
         Readers {
@@ -58,7 +58,7 @@ impl<T> Readers<T> {
     }
 
     /// A place with `value` for these readers.
-    pub fn show(&self, value: Arc<T>) -> Shown<T> {
+    pub fn show<T>(&self, value: Arc<T>) -> Shown<T> {
         let now = AtomicPtr::new(Arc::into_raw(value).cast_mut());
         Shown { of: self.name.clone(), now, owns: PhantomData }
     }
@@ -67,27 +67,27 @@ impl<T> Readers<T> {
     ///
     /// # Panics
     /// When the place is other readers'.
-    pub fn replace(&mut self, shown: &Shown<T>, value: Arc<T>) {
+    pub fn replace<T: Send + Sync + 'static>(&mut self, shown: &Shown<T>, value: Arc<T>) {
         assert!(Arc::ptr_eq(&self.name, &shown.of), "nobody else can know who reads it");
         let value = Arc::into_raw(value).cast_mut();
         // Release: pairs with the load in `read`. Acquire: the value comes back to be dropped here.
         let before = shown.now.swap(value, order("shown.replace.release", AcqRel));
         // SAFETY: it came from `Arc::into_raw` in `show` or here, and is taken back once.
         let value = unsafe { Arc::from_raw(before) };
-        self.old.push(Old { value, waits: None });
+        self.old.push(Old { value: Unread(Box::new(value)), waits: None });
     }
 
     /// Old values that nobody reads any more, for the caller to drop after it has let go of its
     /// lock: what they hold may end with them, and with that run code of the user's.
     #[must_use]
-    pub fn unread(&mut self) -> Vec<Arc<T>> {
+    pub fn unread(&mut self) -> Vec<Unread> {
         self.beats.retain_mut(|beat| Arc::get_mut(beat).is_none()); // whose reader is there
         self.ask();
-        let is_unread = |old: &mut Old<T>| {
+        let is_unread = |old: &mut Old| {
             let Some(waits) = &mut old.waits else { return false };
             // Acquire: pairs with the Releases at the end of the pass and in `enter`.
             waits.retain(|(beat, seen)| beat.load(order("shown.wait.acquire", Acquire)) == *seen);
-            waits.is_empty() && Arc::strong_count(&old.value) == 1
+            waits.is_empty() && old.value.0.is_last()
         };
         self.old.extract_if(.., is_unread).map(|old| old.value).collect()
     }
@@ -116,13 +116,13 @@ impl<T> Readers<T> {
     }
 }
 
-impl<T> Default for Readers<T> {
+impl Default for Readers {
     fn default() -> Self {
         Readers::new()
     }
 }
 
-impl<T> Drop for Readers<T> {
+impl Drop for Readers {
     fn drop(&mut self) {
         self.old.iter_mut().for_each(|old| old.waits = None);
         self.beats.retain_mut(|beat| Arc::get_mut(beat).is_none());
@@ -130,6 +130,21 @@ impl<T> Drop for Readers<T> {
             // Nobody is left to ask when a reader is done: rather leak than free under its hands.
             self.old.drain(..).for_each(|old| core::mem::forget(old.value));
         }
+    }
+}
+
+/// A value that was replaced and that nobody reads any more: drop it.
+pub struct Unread(Box<dyn Replaced>);
+
+/// Our reference to a value that was replaced.
+trait Replaced: Send {
+    /// Whether nobody else has one.
+    fn is_last(&self) -> bool;
+}
+
+impl<T: Send + Sync> Replaced for Arc<T> {
+    fn is_last(&self) -> bool {
+        Arc::strong_count(self) == 1
     }
 }
 

@@ -15,6 +15,7 @@ thread_local! {
     static CALLS: Cell<u64> = const { Cell::new(0) };
 }
 
+#[allow(dead_code)] // not every test looks
 /// Bytes that are allocated in the whole process.
 pub fn live_bytes() -> i64 {
     LIVE.load(Relaxed)

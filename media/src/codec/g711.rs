@@ -9,6 +9,67 @@
 //! PCM here has 16 bits: the Recommendation's 14-bit (µ-law) and 13-bit (A-law) values, aligned
 //! to the left. A sample on a decision value gets the code of the interval above it.
 
+use super::{Codec, Decode, Encode, EncodeSettings, Format, convert};
+use crate::frame::SampleRate;
+
+pub(super) const MU_LAW: &dyn Format = &MuLaw;
+pub(super) const A_LAW: &dyn Format = &ALaw;
+
+impl Codec {
+    /// G.711 µ-law, 8 kHz, 64 kbit/s: North America and Japan.
+    pub const PCMU: Codec = Codec { format: MU_LAW, rate: SampleRate::Hz8000 };
+    /// G.711 A-law, 8 kHz, 64 kbit/s: everywhere else.
+    pub const PCMA: Codec = Codec { format: A_LAW, rate: SampleRate::Hz8000 };
+}
+
+/// Makes `$law` a codec of one byte a sample. There is no state: all of it is the arithmetic below.
+macro_rules! g711 {
+    ($law:ident, $name:literal, $payload_type:literal, $encode:ident, $decode:ident) => {
+        struct $law;
+
+        impl Format for $law {
+            fn name(&self) -> &'static str {
+                $name
+            }
+
+            fn rates(&self) -> &'static [SampleRate] {
+                &[SampleRate::Hz8000]
+            }
+
+            fn payload_type(&self) -> Option<u8> {
+                Some($payload_type)
+            }
+
+            fn samples_in(&self, _: SampleRate, payload: &[u8]) -> usize {
+                payload.len()
+            }
+
+            fn encoder(&self, _: SampleRate, _: &EncodeSettings) -> Box<dyn Encode> {
+                Box::new($law)
+            }
+
+            fn decoder(&self, _: SampleRate) -> Box<dyn Decode> {
+                Box::new($law)
+            }
+        }
+
+        impl Encode for $law {
+            fn encode(&mut self, pcm: &[i16], payload: &mut [u8]) -> usize {
+                convert(pcm, payload, $encode)
+            }
+        }
+
+        impl Decode for $law {
+            fn decode(&mut self, payload: &[u8], out: &mut [i16]) -> usize {
+                convert(payload, out, $decode)
+            }
+        }
+    };
+}
+
+g711!(MuLaw, "PCMU", 0, mu_law_encode, mu_law_decode);
+g711!(ALaw, "PCMA", 8, a_law_encode, a_law_decode);
+
 /// µ-law adds 33 of the Recommendation's 14-bit units, so that segments begin at powers of two.
 const MU_BIAS: i16 = 33 << 2;
 /// The largest magnitude below the µ-law's virtual decision value 8159 (14 bits): beyond, clip.
@@ -16,7 +77,7 @@ const MU_CLIP: u16 = (8159 << 2) - 1;
 
 /// The 16-bit value of a µ-law code: the output values `y` of G.711 table 2.
 #[inline(always)]
-pub(super) const fn mu_law_decode(code: u8) -> i16 {
+const fn mu_law_decode(code: u8) -> i16 {
     let bits = !code as i16;
     let step = ((bits & 0x0F) << 3) + MU_BIAS;
     signed(shift_by_segment(step, bits >> 4) - MU_BIAS, bits & 0x80 != 0)
@@ -24,7 +85,7 @@ pub(super) const fn mu_law_decode(code: u8) -> i16 {
 
 /// The µ-law code of a 16-bit value, by the decision values `x` of G.711 table 2.
 #[inline(always)]
-pub(super) const fn mu_law_encode(sample: i16) -> u8 {
+const fn mu_law_encode(sample: i16) -> u8 {
     let magnitude = magnitude(sample);
     let clipped = if magnitude > MU_CLIP { MU_CLIP } else { magnitude };
     let (segment, step) = segment_and_step(clipped + MU_BIAS as u16);
@@ -34,7 +95,7 @@ pub(super) const fn mu_law_encode(sample: i16) -> u8 {
 
 /// The 16-bit value of an A-law code: the output values `y` of G.711 table 1.
 #[inline(always)]
-pub(super) const fn a_law_decode(code: u8) -> i16 {
+const fn a_law_decode(code: u8) -> i16 {
     let bits = (code ^ 0x55) as i16;
     let segment = bits >> 4 & 7;
     let step = (bits & 0x0F) << 4;
@@ -46,7 +107,7 @@ pub(super) const fn a_law_decode(code: u8) -> i16 {
 
 /// The A-law code of a 16-bit value, by the decision values `x` of G.711 table 1.
 #[inline(always)]
-pub(super) const fn a_law_encode(sample: i16) -> u8 {
+const fn a_law_encode(sample: i16) -> u8 {
     let magnitude = magnitude(sample);
     let (segment, step) = segment_and_step(if magnitude < 256 { 256 } else { magnitude });
     let higher = segment << 4 | step;
@@ -166,6 +227,11 @@ mod tests {
             let expected = if code == 0x7F { 0xFF } else { code };
             assert_eq!(mu_law_encode(mu_law_decode(code)), expected);
         }
+    }
+
+    #[test]
+    fn silence_is_the_code_of_zero() {
+        assert_eq!((mu_law_encode(0), a_law_encode(0)), (0xFF, 0xD5));
     }
 
     /// Every sample must fall into the row whose decision values enclose it, or the last one.

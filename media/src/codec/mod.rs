@@ -1,88 +1,248 @@
 //! Codecs: how samples become payload bytes and back.
 //!
-//! One value of [`Codec`] says all that RTP needs to know about a payload: its number, its rate,
-//! its length and the arithmetic. Both directions work on borrowed slices and never allocate.
+//! A [`Codec`] is a name. It says all that RTP and SDP need to know of a payload (its name, its two
+//! rates, its static number if it has one, how long a payload is) and makes the two objects that
+//! do the work, an [`Encode`] and a [`Decode`]. Objects are made where allocation is allowed; at
+//! work they neither allocate nor fail, whatever bytes they are given.
+//!
+//! A codec has two rates. Its audio rate is that of its samples; its clock rate is that of RTP's
+//! timestamps. They differ for G.722 (16 kHz of audio by a clock of 8 kHz, RFC 3551 section 4.5.2)
+//! and for Opus (any rate by a clock of 48 kHz, RFC 7587 section 4.1).
+//!
+//! Each codec is one file, with its `Format`, its constant of [`Codec`] and its two objects. To add
+//! one, write that file and add its format to the list `FORMATS`.
+//!
+//! ```
+//! use stasis_media::codec::{Codec, EncodeSettings};
+//!
+//! let codec = Codec::G722;
+//! assert_eq!((codec.rate().hz(), codec.clock_hz(), codec.payload_type()), (16_000, 8_000, Some(9)));
+//! let (mut encoder, mut decoder) = (codec.encoder(&EncodeSettings::default()), codec.decoder());
+//! let (mut payload, mut heard) = ([0; 160], [0; 320]);
+//! assert_eq!(encoder.encode(&[1_000; 320], &mut payload), 160);
+//! assert_eq!(decoder.decode(&payload, &mut heard), 320);
+//! ```
 
 mod g711;
+mod g722;
+mod l16;
+#[cfg(feature = "opus")]
+mod opus;
 
-use crate::frame::SampleRate;
+use crate::frame::{Ptime, SampleRate};
+use std::fmt;
+use std::hash::{Hash, Hasher};
 
-/// An audio codec with a static payload type.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Codec {
-    /// G.711 µ-law, 8 kHz, 64 kbit/s: North America and Japan.
-    Pcmu,
-    /// G.711 A-law, 8 kHz, 64 kbit/s: everywhere else.
-    Pcma,
+/// Every format, the plainest first.
+const FORMATS: &[&'static dyn Format] = &[
+    g711::MU_LAW,
+    g711::A_LAW,
+    g722::FORMAT,
+    l16::FORMAT,
+    #[cfg(feature = "opus")]
+    opus::FORMAT,
+];
+
+/// What one codec is, at all its audio rates: what its file says of it.
+trait Format: Sync {
+    /// The encoding name of RFC 3551 table 4, or of its own RFC.
+    fn name(&self) -> &'static str;
+
+    /// The audio rates that it has, lowest first.
+    fn rates(&self) -> &'static [SampleRate];
+
+    /// The rate of RTP's timestamps.
+    fn clock_hz(&self, rate: SampleRate) -> u32 {
+        rate.hz()
+    }
+
+    /// The static payload type, if it has one.
+    fn payload_type(&self) -> Option<u8> {
+        None
+    }
+
+    /// What `rtpmap` says behind the clock rate: the channels, where it is not one.
+    fn rtpmap_suffix(&self) -> &'static str {
+        ""
+    }
+
+    /// Samples in `payload`; none when the sender is silent, or it cannot be read.
+    fn samples_in(&self, rate: SampleRate, payload: &[u8]) -> usize;
+
+    /// The most samples that go into a packet.
+    fn longest(&self, rate: SampleRate) -> usize {
+        rate.samples_in(Ptime::LONGEST)
+    }
+
+    fn encoder(&self, rate: SampleRate, settings: &EncodeSettings) -> Box<dyn Encode>;
+
+    fn decoder(&self, rate: SampleRate) -> Box<dyn Decode>;
+}
+
+/// One direction of one stream: samples in, payloads out.
+pub trait Encode: Send {
+    /// Encodes `pcm`, which follows on what was encoded before, into `payload`; returns the bytes
+    /// written.
+    ///
+    /// `pcm` holds 10, 20, 30, 40, 50 or 60 ms at the codec's audio rate, at most
+    /// [`Codec::longest`]; Opus has no 30 and 50 ms. `payload` holds
+    /// [`MAX_PAYLOAD`](crate::rtp::MAX_PAYLOAD) bytes or what is expected. 0 is nothing to be sent:
+    /// silence that was told of already, or lengths that the codec has not. Never allocates.
+    fn encode(&mut self, pcm: &[i16], payload: &mut [u8]) -> usize;
+}
+
+/// The other direction: payloads in, samples out.
+pub trait Decode: Send {
+    /// Decodes `payload`, any bytes, into `out` as far as both reach; returns the samples written.
+    ///
+    /// `out` is to have room for [`Codec::samples_in`]. Never allocates.
+    fn decode(&mut self, payload: &[u8], out: &mut [i16]) -> usize;
+
+    /// Makes up what was lost, as long as `out`; `false` when this codec has no means of its own,
+    /// and then `out` is left as it is. Never allocates.
+    ///
+    /// `next` is the payload that follows on the loss, if it has come: it may hold a copy of what
+    /// was lost (forward error correction). It is to be decoded after this as always.
+    fn conceal(&mut self, next: Option<&[u8]>, out: &mut [i16]) -> bool {
+        let _ = (next, out);
+        false
+    }
+}
+
+/// What an encoder is asked for. A codec that does not have the choice ignores it.
+///
+/// ```
+/// # use stasis_media::codec::EncodeSettings;
+/// let robust = EncodeSettings { fec: true, expected_loss_percent: 10, ..Default::default() };
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EncodeSettings {
+    /// Bits a second; `None`: what the codec takes for good speech at its audio rate (Opus: 12 kbit/s
+    /// at 8 kHz to 32 kbit/s at 48 kHz).
+    pub bitrate: Option<u32>,
+    /// How hard the encoder tries, 0 to 10; 5 by default.
+    pub complexity: u8,
+    /// Each packet repeats the one before at a lower rate. Off until SDP's `useinbandfec` asks for it.
+    pub fec: bool,
+    /// The share of packets that is thought to be lost, by which `fec` is measured; 5 by default.
+    pub expected_loss_percent: u8,
+    /// Nothing is sent while there is nothing to be heard. Off until SDP's `usedtx` asks for it.
+    pub dtx: bool,
+}
+
+impl Default for EncodeSettings {
+    fn default() -> Self {
+        EncodeSettings {
+            bitrate: None,
+            complexity: 5,
+            fec: false,
+            expected_loss_percent: 5,
+            dtx: false,
+        }
+    }
+}
+
+/// An audio codec at one audio rate.
+#[derive(Clone, Copy)]
+pub struct Codec {
+    format: &'static dyn Format,
+    rate: SampleRate,
 }
 
 impl Codec {
-    /// Every codec, the preferred one first.
-    pub const ALL: [Codec; 2] = [Codec::Pcmu, Codec::Pcma];
-
-    /// The encoding name of RFC 3551 table 4, as SDP's `rtpmap` has it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Codec::Pcmu => "PCMU",
-            Codec::Pcma => "PCMA",
-        }
+    /// Every codec at every audio rate that it has.
+    pub fn all() -> impl Iterator<Item = Codec> {
+        let at_all = |&format: &&'static dyn Format| {
+            format.rates().iter().map(move |&rate| Codec { format, rate })
+        };
+        FORMATS.iter().flat_map(at_all)
     }
 
-    /// The static RTP payload type of RFC 3551 table 4.
-    pub const fn payload_type(self) -> u8 {
-        match self {
-            Codec::Pcmu => 0,
-            Codec::Pcma => 8,
-        }
+    /// The codec that SDP's `rtpmap` means by an encoding name, in any case, and a clock rate; at
+    /// its highest audio rate, where the name does not tell. None when we do not speak it.
+    pub fn from_rtpmap(name: &str, clock_hz: u32) -> Option<Codec> {
+        Codec::all()
+            .filter(|codec| codec.name().eq_ignore_ascii_case(name) && codec.clock_hz() == clock_hz)
+            .max_by_key(|codec| codec.rate)
     }
 
-    /// The codec of a static payload type (RFC 3551 table 4); none for a number we do not speak.
-    pub const fn from_payload_type(payload_type: u8) -> Option<Codec> {
-        match payload_type {
-            0 => Some(Codec::Pcmu),
-            8 => Some(Codec::Pcma),
-            _ => None,
-        }
+    /// The codec of a static payload type (RFC 3551 table 4); none for a number that is dynamic or
+    /// that we do not speak.
+    pub fn from_payload_type(payload_type: u8) -> Option<Codec> {
+        Codec::all().find(|codec| codec.payload_type() == Some(payload_type))
     }
 
-    /// The rate of the samples, which is the RTP clock rate too.
-    pub const fn rate(self) -> SampleRate {
-        SampleRate::Hz8000
+    /// The same codec at another audio rate; none when it does not have that.
+    pub fn at(self, rate: SampleRate) -> Option<Codec> {
+        self.format.rates().contains(&rate).then_some(Codec { rate, ..self })
     }
 
-    /// Samples in a payload of `payload_len` bytes: G.711 has one in every byte.
-    pub const fn samples_in(self, payload_len: usize) -> usize {
-        payload_len
+    /// The encoding name, as SDP's `rtpmap` has it: `PCMU`.
+    pub fn name(self) -> &'static str {
+        self.format.name()
     }
 
-    /// The payload byte of digital silence: 0xFF for µ-law, 0xD5 for A-law.
-    pub const fn silence(self) -> u8 {
-        match self {
-            Codec::Pcmu => g711::mu_law_encode(0),
-            Codec::Pcma => g711::a_law_encode(0),
-        }
+    /// The static RTP payload type of RFC 3551 table 4, if it has one.
+    pub fn payload_type(self) -> Option<u8> {
+        self.format.payload_type()
     }
 
-    /// Decodes `payload` into `out` as far as both reach, and returns the number of samples written.
-    pub fn decode(self, payload: &[u8], out: &mut [i16]) -> usize {
-        match self {
-            Codec::Pcmu => convert(payload, out, g711::mu_law_decode),
-            Codec::Pcma => convert(payload, out, g711::a_law_decode),
-        }
+    /// The rate of the samples.
+    pub fn rate(self) -> SampleRate {
+        self.rate
     }
 
-    /// Encodes `pcm` into `out` as far as both reach, and returns the number of bytes written.
-    pub fn encode(self, pcm: &[i16], out: &mut [u8]) -> usize {
-        match self {
-            Codec::Pcmu => convert(pcm, out, g711::mu_law_encode),
-            Codec::Pcma => convert(pcm, out, g711::a_law_encode),
-        }
+    /// The rate of RTP's timestamps in Hz.
+    pub fn clock_hz(self) -> u32 {
+        self.format.clock_hz(self.rate)
+    }
+
+    /// Samples in `payload`, at the audio rate: none when its sender is silent, or when it cannot
+    /// be read.
+    pub fn samples_in(self, payload: &[u8]) -> usize {
+        self.format.samples_in(self.rate, payload)
+    }
+
+    /// The most samples that are sent in one packet: 60 ms, or what an Ethernet frame can carry.
+    pub fn longest(self) -> usize {
+        self.format.longest(self.rate)
+    }
+
+    /// An encoder for one stream. Allocates: not for the media thread.
+    pub fn encoder(self, settings: &EncodeSettings) -> Box<dyn Encode> {
+        self.format.encoder(self.rate, settings)
+    }
+
+    /// A decoder for one stream. Allocates: not for the media thread.
+    pub fn decoder(self) -> Box<dyn Decode> {
+        self.format.decoder(self.rate)
     }
 }
 
-impl std::fmt::Display for Codec {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.name())
+impl PartialEq for Codec {
+    fn eq(&self, other: &Codec) -> bool {
+        (self.name(), self.rate) == (other.name(), other.rate)
+    }
+}
+
+impl Eq for Codec {}
+
+impl Hash for Codec {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.name(), self.rate).hash(state);
+    }
+}
+
+/// As `rtpmap` has it: `G722/8000`.
+impl fmt::Display for Codec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}{}", self.name(), self.clock_hz(), self.format.rtpmap_suffix())
+    }
+}
+
+impl fmt::Debug for Codec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self} at {}", self.rate)
     }
 }
 
@@ -97,36 +257,4 @@ fn convert<A: Copy, B>(from: &[A], to: &mut [B], each: impl Fn(A) -> B) -> usize
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn payload_types_are_those_of_rfc_3551_and_no_other() {
-        for number in 0..=u8::MAX {
-            let codec = Codec::from_payload_type(number);
-            assert_eq!(codec.map(Codec::payload_type), [0, 8].contains(&number).then_some(number));
-        }
-        assert_eq!(Codec::Pcmu.name(), "PCMU");
-        assert_eq!(Codec::Pcma.to_string(), "PCMA");
-    }
-
-    #[test]
-    fn silence_is_the_code_of_zero() {
-        assert_eq!(Codec::Pcmu.silence(), 0xFF);
-        assert_eq!(Codec::Pcma.silence(), 0xD5);
-    }
-
-    #[test]
-    fn the_shorter_slice_decides_how_much_is_converted() {
-        for codec in Codec::ALL {
-            let mut pcm = [1i16; 4];
-            assert_eq!(codec.decode(&[codec.silence(); 3], &mut pcm), 3);
-            assert_eq!(pcm[3], 1);
-            assert_eq!(codec.decode(&[0; 9], &mut pcm), 4);
-            let mut payload = [7u8; 2];
-            assert_eq!(codec.encode(&pcm, &mut payload), 2);
-            assert_eq!(codec.encode(&[], &mut payload), 0);
-            assert_eq!(codec.samples_in(160), 160);
-        }
-    }
-}
+mod tests;

@@ -16,12 +16,12 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use stasis_bus::ring::{Consumer, Pop, Producer, Refused, ring};
-use stasis_bus::{Bus, Clock, RtPublisher, RtPublisherSeed, Topic};
+use stasis_bus::{Bus, Clock, RtPublisher, Topic};
 
 use super::timer::sleep_until;
 use super::udp::RtpSocket;
 use crate::bridge::{Bridge, Playback, Tap};
-use crate::codec::Codec;
+use crate::codec::EncodeSettings;
 use crate::device::DeviceEdge;
 use crate::dtmf::Digit;
 use crate::engine::{Engine, Order, Outside, Retired};
@@ -133,10 +133,11 @@ struct SharedCounters {
 pub struct RtpLeg {
     /// Where it listens; port 0 takes a free one.
     pub local: SocketAddr,
-    /// How it receives, and from whom.
+    /// How it receives, and from whom. Its payload types are those of both directions; the first
+    /// codec is sent until the other side has spoken, and then what that speaks.
     pub receive: ReceiveSettings,
-    /// What it sends, until the other side has spoken: then that.
-    pub codec: Codec,
+    /// How it encodes.
+    pub encoding: EncodeSettings,
     /// The stream that it sends.
     pub ssrc: u32,
 }
@@ -200,10 +201,10 @@ impl MediaThread {
                 counters: counters.clone(),
             },
         };
-        let seed = bus.rt_publisher(settings.cells);
+        let publisher = bus.rt_publisher(settings.cells);
         let thread = thread::Builder::new()
             .name(format!("media-{}", settings.number))
-            .spawn(move || shell.run(seed))?;
+            .spawn(move || shell.run(publisher))?;
         let desk = Desk {
             returned,
             away: 0,
@@ -253,11 +254,9 @@ impl MediaThread {
         // Where a stream begins only has to differ from others (RFC 3550, 5.1).
         let sequence = RtpSeq(leg.ssrc.rotate_left(9) as u16);
         let timestamp = leg.ssrc.rotate_left(17);
-        let event_type = leg.receive.event_payload_type;
-        let edge = RtpEdge::new(
-            RtpReceiver::new(leg.receive),
-            RtpSender::new(leg.codec, leg.ssrc, sequence, timestamp, event_type),
-        );
+        let sender = RtpSender::new(&leg.receive.payloads, leg.ssrc, sequence, timestamp)
+            .with_encoding(&leg.encoding);
+        let edge = RtpEdge::new(RtpReceiver::new(leg.receive), sender);
         let socket = Box::new(socket);
         let id =
             self.add_leg(Edge::Rtp(Box::new(edge)), topic, |leg| Command::Open(leg, socket))?;
@@ -538,8 +537,7 @@ struct World {
 }
 
 impl Shell {
-    fn run(mut self, seed: RtPublisherSeed) {
-        let mut publisher = seed.bind();
+    fn run(mut self, mut publisher: RtPublisher) {
         let mut schedule = Schedule::new(self.clock.now() + PERIOD);
         loop {
             sleep_until(&self.clock, schedule.next());

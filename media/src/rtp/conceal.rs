@@ -5,11 +5,12 @@
 //! on for 5 ms under whatever follows, so every join is a crossfade: loss to voice, silence to
 //! voice, and the seam where playout skips a frame.
 
+use crate::frame::SampleRate;
 use std::array;
 
-/// What is remembered of the sound played: 40 ms at 8 kHz.
+/// What is remembered of the sound played: 40 ms, in samples at 8 kHz as all that follows.
 const HISTORY: usize = 320;
-/// Pitch periods looked for, in samples at 8 kHz: 200 Hz down to 50 Hz.
+/// Pitch periods looked for: 200 Hz down to 50 Hz.
 const MIN_PERIOD: usize = 40;
 const MAX_PERIOD: usize = 160;
 /// Samples of a crossfade: 5 ms.
@@ -23,10 +24,12 @@ const STOP: f32 = 1.0 / JOIN as f32;
 /// Samples over which a step at the start of a repetition is spread: 2 ms.
 const SPREAD: usize = 16;
 
-/// Makes one leg's output continuous. Holds everything in place; no call allocates.
+/// Makes one leg's output continuous. Allocates when it is made; no call does.
 pub(crate) struct Concealer {
-    history: [i16; HISTORY],
-    cycle: [i16; MAX_PERIOD],
+    /// Samples of the leg for one at 8 kHz.
+    times: usize,
+    history: Box<[i16]>,
+    cycle: Box<[i16]>,
     period: usize,
     /// Samples repeated since the repetition began; none while voice is played.
     repeated: Option<usize>,
@@ -38,11 +41,13 @@ pub(crate) struct Concealer {
 
 impl Concealer {
     /// Before any sound: silence came before.
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(rate: SampleRate) -> Self {
+        let times = (rate.hz() / 8_000) as usize;
         Concealer {
-            history: [0; HISTORY],
-            cycle: [0; MAX_PERIOD],
-            period: MAX_PERIOD,
+            times,
+            history: vec![0; HISTORY * times].into(),
+            cycle: vec![0; MAX_PERIOD * times].into(),
+            period: MAX_PERIOD * times,
             repeated: Some(0),
             gain: 0.0,
             step: 0.0,
@@ -52,12 +57,13 @@ impl Concealer {
 
     /// Smooths the start of the voice in `out` onto what was played before it.
     pub(crate) fn voice(&mut self, out: &mut [i16]) {
+        let join = JOIN * self.times;
         if self.repeated.is_some() && self.join_left == 0 {
-            self.join_left = JOIN;
+            self.join_left = join;
         }
         let joined = self.join_left.min(out.len());
         for sample in &mut out[..joined] {
-            let old = self.join_left as f32 / (JOIN + 1) as f32;
+            let old = self.join_left as f32 / (join + 1) as f32;
             let mixed = self.next_repeated(FADE) * old + f32::from(*sample) * (1.0 - old);
             *sample = mixed as i16;
             self.join_left -= 1;
@@ -87,6 +93,7 @@ impl Concealer {
         self.repeat();
     }
 
+    /// `fall` is per sample at 8 kHz.
     fn fill(&mut self, out: &mut [i16], fall: f32) {
         for sample in out.iter_mut() {
             *sample = self.next_repeated(fall) as i16;
@@ -100,10 +107,10 @@ impl Concealer {
             return;
         }
         let unheard = self.history.iter().all(|&sample| sample == 0);
-        self.period = period(&self.history);
+        self.period = period(&self.history, self.times);
         self.take_cycle();
-        self.step = f32::from(self.history[HISTORY - 1])
-            - f32::from(self.history[HISTORY - 1 - self.period]);
+        let last = self.history.len() - 1;
+        self.step = f32::from(self.history[last]) - f32::from(self.history[last - self.period]);
         self.gain = if unheard { 0.0 } else { 1.0 };
         self.repeated = Some(0);
         self.join_left = 0;
@@ -112,11 +119,11 @@ impl Concealer {
     /// Copies the last period, its last quarter led over to the sound before it, so that the
     /// cycle's end runs into its beginning.
     fn take_cycle(&mut self) {
-        let (period, lead) = (self.period, self.period / 4);
-        self.cycle[..period].copy_from_slice(&self.history[HISTORY - period..]);
+        let (period, lead, end) = (self.period, self.period / 4, self.history.len());
+        self.cycle[..period].copy_from_slice(&self.history[end - period..]);
         for n in 0..lead {
-            let new = f32::from(self.history[HISTORY - lead + n]);
-            let before = f32::from(self.history[HISTORY - period - lead + n]);
+            let new = f32::from(self.history[end - lead + n]);
+            let before = f32::from(self.history[end - period - lead + n]);
             let weight = (n + 1) as f32 / (lead + 1) as f32;
             self.cycle[period - lead + n] = (new + (before - new) * weight) as i16;
         }
@@ -127,9 +134,10 @@ impl Concealer {
         if self.gain <= 0.0 {
             return 0.0;
         }
-        let step = self.step * (1.0 - n as f32 / SPREAD as f32).max(0.0);
+        let step = self.step * (1.0 - n as f32 / (SPREAD * self.times) as f32).max(0.0);
         let value = (f32::from(self.cycle[n % self.period]) + step) * self.gain;
-        if n >= FULL || fall > FADE {
+        if n >= FULL * self.times || fall > FADE {
+            let fall = fall / self.times as f32;
             self.gain = if self.gain > 1.5 * fall { self.gain - fall } else { 0.0 };
         }
         self.repeated = Some(n + 1);
@@ -137,23 +145,29 @@ impl Concealer {
     }
 
     fn remember(&mut self, played: &[i16]) {
-        let played = &played[played.len().saturating_sub(HISTORY)..];
+        let room = self.history.len();
+        let played = &played[played.len().saturating_sub(room)..];
         self.history.copy_within(played.len().., 0);
-        self.history[HISTORY - played.len()..].copy_from_slice(played);
+        self.history[room - played.len()..].copy_from_slice(played);
     }
 }
 
 /// The lag in samples at which the last 20 ms resemble what came before them most, looked for on
-/// every second sample and then around the best; 20 ms when nothing resembles (noise, silence).
-fn period(history: &[i16; HISTORY]) -> usize {
-    let full: [i32; HISTORY] = history.map(|sample| i32::from(sample) >> 4); // sums fit 32 bits
+/// every second sample at 8 kHz and then around the best; 20 ms when nothing resembles (noise,
+/// silence). `history` has `times` samples for one at 8 kHz, of which the mean is taken.
+fn period(history: &[i16], times: usize) -> usize {
+    let mean = |n: usize| {
+        let sum: i32 = history[n * times..][..times].iter().map(|&sample| i32::from(sample)).sum();
+        (sum / times as i32) >> 4 // so sums of products fit 32 bits
+    };
+    let full: [i32; HISTORY] = array::from_fn(mean);
     let half: [i32; HISTORY / 2] = array::from_fn(|n| full[2 * n]);
     let (coarse, likeness) = best_lag(&half, MIN_PERIOD / 2..=MAX_PERIOD / 2);
     if likeness < 0.5 {
-        return MAX_PERIOD;
+        return MAX_PERIOD * times;
     }
     let lags = (2 * coarse - 1).max(MIN_PERIOD)..=(2 * coarse + 1).min(MAX_PERIOD);
-    best_lag(&full, lags).0
+    best_lag(&full, lags).0 * times
 }
 
 /// The best lag, and the normalised correlation there: 1 for a perfect likeness.
@@ -176,9 +190,14 @@ fn dot(a: &[i32], b: &[i32]) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::frame::Ptime;
 
     fn tone(hz: f32, from: usize, n: usize) -> Vec<i16> {
-        let turn = std::f32::consts::TAU * hz / 8_000.0;
+        tone_at(hz, from, n, SampleRate::Hz8000)
+    }
+
+    fn tone_at(hz: f32, from: usize, n: usize, rate: SampleRate) -> Vec<i16> {
+        let turn = std::f32::consts::TAU * hz / rate.hz() as f32;
         (from..from + n).map(|t| ((t as f32 * turn).sin() * 8_000.0) as i16).collect()
     }
 
@@ -187,54 +206,66 @@ mod tests {
     }
 
     /// Plays 60 ms of voice, then what `gap` makes of it, then voice again, 20 ms at a time.
-    fn around(hz: f32, mut gap: impl FnMut(&mut Concealer, &mut Vec<i16>)) -> Vec<i16> {
-        let mut leg = Concealer::new();
+    fn around(
+        hz: f32,
+        rate: SampleRate,
+        mut gap: impl FnMut(&mut Concealer, &mut Vec<i16>),
+    ) -> Vec<i16> {
+        let mut leg = Concealer::new(rate);
         let mut heard = Vec::new();
+        let tick = rate.samples_in(Ptime::TICK);
         let voice = |leg: &mut Concealer, heard: &mut Vec<i16>, from: usize| {
-            for tick in 0..3 {
-                let mut frame = tone(hz, from + tick * 160, 160);
+            for number in 0..3 {
+                let mut frame = tone_at(hz, from + number * tick, tick, rate);
                 leg.voice(&mut frame);
                 heard.extend(frame);
             }
         };
         voice(&mut leg, &mut heard, 0);
         gap(&mut leg, &mut heard);
-        voice(&mut leg, &mut heard, 3 * 160 + 77);
+        voice(&mut leg, &mut heard, 3 * tick + tick / 2 - 3);
         heard
     }
 
     #[test]
     fn no_join_is_steeper_than_the_tone_itself() {
-        for hz in [50.0, 110.0, 203.0, 440.0, 697.0, 1_000.0] {
-            for lost in 0..6 {
-                let heard = around(hz, |leg, heard| {
-                    leg.skip();
-                    for _ in 0..lost {
-                        let mut frame = [0; 160];
-                        leg.conceal(&mut frame);
-                        heard.extend(frame);
-                    }
-                });
-                let limit = steepest(&tone(hz, 0, 1_000)) * 3 / 2 + 300;
-                assert!(steepest(&heard) <= limit, "{hz} Hz, {lost} lost: {}", steepest(&heard));
+        for rate in SampleRate::ALL {
+            for hz in [50.0, 110.0, 203.0, 440.0, 697.0, 1_000.0] {
+                for lost in 0..6 {
+                    let heard = around(hz, rate, |leg, heard| {
+                        leg.skip();
+                        for _ in 0..lost {
+                            let mut frame = vec![0; rate.samples_in(Ptime::TICK)];
+                            leg.conceal(&mut frame);
+                            heard.extend(frame);
+                        }
+                    });
+                    let limit = steepest(&tone_at(hz, 0, 1_000, rate)) * 3 / 2 + 300;
+                    let steepest = steepest(&heard);
+                    assert!(steepest <= limit, "{hz} Hz at {rate}, {lost} lost: {steepest}");
+                }
             }
         }
     }
 
     #[test]
     fn a_tone_goes_on_through_a_lost_frame() {
-        let mut leg = Concealer::new();
-        leg.voice(&mut tone(200.0, 0, 480));
-        let mut lost = [0; 80];
-        assert!(leg.conceal(&mut lost));
-        for (made_up, meant) in lost.iter().zip(tone(200.0, 480, 80)) {
-            assert!((i32::from(*made_up) - i32::from(meant)).abs() < 900, "{made_up} for {meant}");
+        for rate in SampleRate::ALL {
+            let tick = rate.samples_in(Ptime::TICK);
+            let mut leg = Concealer::new(rate);
+            leg.voice(&mut tone_at(200.0, 0, 3 * tick, rate));
+            let mut lost = vec![0; tick / 2];
+            assert!(leg.conceal(&mut lost));
+            for (made_up, meant) in lost.iter().zip(tone_at(200.0, 3 * tick, tick / 2, rate)) {
+                let wrong = (i32::from(*made_up) - i32::from(meant)).abs();
+                assert!(wrong < 900, "{made_up} for {meant} at {rate}");
+            }
         }
     }
 
     #[test]
     fn a_long_loss_is_silent_after_sixty_milliseconds() {
-        let mut leg = Concealer::new();
+        let mut leg = Concealer::new(SampleRate::Hz8000);
         leg.voice(&mut tone(300.0, 0, 480));
         let mut lost = [0; 480];
         assert!(leg.conceal(&mut lost));
@@ -246,7 +277,7 @@ mod tests {
 
     #[test]
     fn a_sender_that_stops_is_silent_after_five_milliseconds() {
-        let heard = around(440.0, |leg, heard| {
+        let heard = around(440.0, SampleRate::Hz8000, |leg, heard| {
             let mut frame = [0; 160];
             leg.silence(&mut frame);
             assert_eq!(frame[JOIN..], [0; 120]);
@@ -257,7 +288,7 @@ mod tests {
 
     #[test]
     fn voice_that_follows_on_voice_is_left_as_it_is() {
-        let mut leg = Concealer::new();
+        let mut leg = Concealer::new(SampleRate::Hz8000);
         leg.voice(&mut tone(500.0, 0, 160));
         let mut next = tone(500.0, 160, 160);
         leg.voice(&mut next);
@@ -266,7 +297,7 @@ mod tests {
 
     #[test]
     fn the_loudest_sound_neither_overflows_nor_wraps() {
-        let mut leg = Concealer::new();
+        let mut leg = Concealer::new(SampleRate::Hz8000);
         let mut square: Vec<i16> =
             (0..480).map(|n| if n / 37 % 2 == 0 { i16::MAX } else { i16::MIN }).collect();
         leg.voice(&mut square);

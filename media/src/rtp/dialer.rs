@@ -64,6 +64,18 @@ impl Dialer {
         self.key.is_some() || self.count > 0
     }
 
+    /// Whether a key has begun and not ended.
+    pub(crate) fn is_sending(&self) -> bool {
+        self.key.is_some()
+    }
+
+    /// The keys that wait are to be counted by a clock of `to` Hz, and were by one of `from`.
+    pub(crate) fn change_clock(&mut self, from: u32, to: u32) {
+        for (_, samples) in self.waiting.iter_mut().flatten() {
+            *samples = (u64::from(*samples) * u64::from(to) / u64::from(from.max(1))) as u32;
+        }
+    }
+
     /// Queues a key to be held for `samples`.
     pub(crate) fn press(&mut self, digit: Digit, samples: u32) -> Result<(), Full> {
         if self.count == DIAL_QUEUE {
@@ -189,6 +201,14 @@ mod tests {
         assert_eq!(dialer.press(one, 320), Err(Full));
         dialer.tick(0, 160);
         assert_eq!(dialer.press(one, 320), Ok(()));
+    }
+
+    #[test]
+    fn keys_that_wait_last_as_long_by_another_clock() {
+        let mut dialer = dialing(800);
+        dialer.change_clock(8_000, 48_000);
+        let packets: Vec<_> = (0u32..).map_while(|n| dialer.tick(n * 960, 960)).collect();
+        assert_eq!(packets.last().unwrap().payload.duration, 4_800);
     }
 
     #[test]

@@ -5,19 +5,27 @@
 //! after its arrival, and every other timestamp follows from that. So a gap between timestamps is
 //! silence, a gap between numbers is loss, and what the playhead has passed is late. Late packets
 //! that keep coming, or a timestamp that jumps, anchor the stream anew. A new stream queues up
-//! behind the old. How full the buffer stays is watched by [`Margins`].
+//! behind the old, and so does one whose codec has another clock. How full the buffer stays is
+//! watched by [`Margins`].
+//!
+//! Media time counts samples at the leg's rate, whatever codecs and clocks come.
 
-use super::anchor::{Anchor, Incoming, SAMPLE_NS};
+use super::anchor::{Anchor, Incoming};
 use super::margins::{Adjust, Margins};
+use super::pace::Pace;
 use super::slots::{SLOTS, Slot, Slots};
+use crate::frame::SampleRate;
 use stasis_bus::Stamp;
 use std::ops::Range;
 use std::time::Duration;
 
 /// A telephone event silences 60 ms more than it has told of, until it tells of its end.
-const MUTE_ON: i64 = 480;
+const MUTE_ON_MS: i64 = 60;
 /// Ticks that may be missed before playout skips what they should have played.
 const MISSED_TICKS: i64 = 10;
+
+/// What may be missing where the clock changes and the numbers are still believed.
+const MOST_MISSING_MS: i64 = 200;
 
 /// The first index: far from zero, so that a packet before the first has one too.
 const FIRST: u64 = 1 << 32;
@@ -38,8 +46,8 @@ pub(crate) enum Queued {
 pub(crate) enum Piece {
     /// These samples of the packet with this index.
     Voice { index: u64, from: usize, samples: usize },
-    /// Something is missing.
-    Lost(usize),
+    /// Something is missing. `next`: the packet that begins where this ends, if it is here.
+    Lost { samples: usize, next: Option<u64> },
     /// The sender is silent.
     Silence(usize),
 }
@@ -47,6 +55,7 @@ pub(crate) enum Piece {
 /// The jitter buffer of one leg.
 pub(crate) struct JitterBuffer {
     slots: Slots,
+    pace: Pace,
     delay: Duration,
     tick: i64,
     /// Media time of the next sample, and when it is heard.
@@ -67,12 +76,15 @@ pub(crate) struct JitterBuffer {
 }
 
 impl JitterBuffer {
-    /// A buffer that delays by `delay`. Allocates all it will ever need.
-    pub(crate) fn new(delay: Duration) -> Self {
+    /// A buffer that delays by `delay`, for a leg that plays at `rate`. Allocates all it will ever
+    /// need.
+    pub(crate) fn new(delay: Duration, rate: SampleRate) -> Self {
+        let pace = Pace::new(rate);
         JitterBuffer {
             slots: Slots::new(),
+            pace,
             delay,
-            tick: 160,
+            tick: pace.ms(20),
             playhead: 0,
             due: None,
             ticked: false,
@@ -105,6 +117,7 @@ impl JitterBuffer {
     /// Takes a packet. Duplicates are the source's to find.
     pub(crate) fn insert(&mut self, packet: &Incoming) -> Queued {
         let anchor = match self.anchor {
+            Some(anchor) if anchor.is_off(packet) => self.off(packet, anchor),
             Some(anchor) if !anchor.is_left_by(packet, self.playhead) => anchor,
             _ => self.anchored(packet, self.end as i64 - packet.seq as i64),
         };
@@ -119,11 +132,12 @@ impl JitterBuffer {
         self.queue(packet, anchor)
     }
 
-    /// A telephone event from `timestamp` on, told of for `duration` samples: mutes that time.
+    /// A telephone event from `timestamp` on, told of for `duration` samples: mutes that time. The
+    /// timestamp counts by the clock of the sound around it.
     pub(crate) fn mute(&mut self, timestamp: u32, duration: i64, ended: bool) {
         let Some(anchor) = self.anchor else { return };
         let from = anchor.media_at(timestamp);
-        let to = from + duration + if ended { 0 } else { MUTE_ON };
+        let to = from + duration + if ended { 0 } else { self.pace.ms(MUTE_ON_MS) };
         let goes_on = self.muted.contains(&from) || self.muted.end == from;
         self.muted = if goes_on { self.muted.start..to } else { from..to };
     }
@@ -132,19 +146,19 @@ impl JitterBuffer {
     pub(crate) fn begin_tick(&mut self, now: Stamp, samples: usize) {
         self.tick = (samples as i64).max(1);
         if let Some(due) = self.due {
-            let missed = now.since(due).as_nanos() as i64 / (self.tick * SAMPLE_NS);
+            let missed = now.since(due).as_nanos() as i64 / self.tick_ns();
             if !self.ticked || missed > MISSED_TICKS {
                 self.playhead += missed * self.tick;
             }
         }
         self.ticked = true;
         self.due = Some(now);
-        self.margins.tick(self.delay_ns(), self.tick * SAMPLE_NS);
+        self.margins.tick(self.delay_ns(), self.tick_ns());
     }
 
     /// The tick is over: the playhead is heard one tick later.
     pub(crate) fn end_tick(&mut self) {
-        let tick = Duration::from_nanos((self.tick * SAMPLE_NS) as u64);
+        let tick = Duration::from_nanos(self.tick_ns() as u64);
         self.due = self.due.map(|due| due + tick);
     }
 
@@ -188,10 +202,14 @@ impl JitterBuffer {
         self.delay.as_nanos().min(SLOTS as u128 * 20_000_000) as i64
     }
 
+    fn tick_ns(&self) -> i64 {
+        self.pace.ns(self.tick).max(1)
+    }
+
     /// From arrival to playout, in nanoseconds.
     fn margin(&self, media: i64, arrival: Stamp) -> i64 {
         let due = self.due.unwrap_or(arrival);
-        (due.ns() as i64).wrapping_sub(arrival.ns() as i64) + (media - self.playhead) * SAMPLE_NS
+        (due.ns() as i64).wrapping_sub(arrival.ns() as i64) + self.pace.ns(media - self.playhead)
     }
 
     /// Anchors the stream so that `packet` is heard `delay` after it came, at the next tick then,
@@ -199,12 +217,27 @@ impl JitterBuffer {
     fn anchored(&mut self, packet: &Incoming, shift: i64) -> Anchor {
         let due = *self.due.get_or_insert(packet.arrival);
         let wait = (packet.arrival.ns() as i64).wrapping_sub(due.ns() as i64);
-        let tick_ns = self.tick * SAMPLE_NS;
+        let tick_ns = self.tick_ns();
         let wait = wait.saturating_add(self.delay_ns()).max(0);
         let ticks = wait.saturating_add(tick_ns - 1) / tick_ns;
         let media = (self.playhead + ticks * self.tick).max(self.end_media);
         self.margins.reset();
-        Anchor::on(packet, shift, media)
+        Anchor::on(packet, shift, media, self.pace)
+    }
+
+    /// The anchor of a packet whose timestamp counts by another clock than the stream's before. The
+    /// newest sound is laid behind what waits, as far as packets are missing between; of others only
+    /// the number counts.
+    fn off(&mut self, packet: &Incoming, anchor: Anchor) -> Anchor {
+        if packet.samples == 0 || packet.seq <= anchor.seq {
+            return anchor;
+        }
+        let missing = (packet.seq - anchor.seq - 1).min(SLOTS) as i64 * packet.samples;
+        let media = self.end_media + missing;
+        if media < self.playhead || missing > self.pace.ms(MOST_MISSING_MS) {
+            return self.anchored(packet, anchor.shift);
+        }
+        Anchor::on(packet, anchor.shift, media, self.pace)
     }
 
     fn too_late(&mut self, packet: &Incoming, anchor: Anchor) -> Queued {
@@ -233,7 +266,7 @@ impl JitterBuffer {
         self.end = self.end.max(index + 1);
         self.anchor = Some(anchor);
         if packet.samples > 0 && packet.seq >= anchor.seq {
-            self.anchor = Some(Anchor::on(packet, anchor.shift, media));
+            self.anchor = Some(Anchor::on(packet, anchor.shift, media, self.pace));
             self.end_media = self.end_media.max(media + packet.samples);
         }
         Queued::Waits
@@ -253,13 +286,14 @@ impl JitterBuffer {
             let Some(index) = (self.next..self.end).find(|&i| self.slots.packet(i).is_some())
             else {
                 self.next = self.end;
-                return Piece::gap(self.sender_silent, wanted);
+                return Piece::gap(self.sender_silent, wanted, None);
             };
             let Some(slot) = self.slots.packet(index) else { continue };
             let (starts, ends) =
                 (slot.media - self.playhead, slot.media + slot.samples - self.playhead);
             if starts > 0 {
-                return Piece::gap(index == self.next, wanted.min(starts));
+                let next = (wanted >= starts).then_some(index);
+                return Piece::gap(index == self.next, wanted.min(starts), next);
             }
             if ends > 0 {
                 self.next = index;
@@ -275,16 +309,17 @@ impl JitterBuffer {
 }
 
 impl Piece {
-    fn gap(silent: bool, samples: i64) -> Piece {
-        if silent { Piece::Silence(samples as usize) } else { Piece::Lost(samples as usize) }
+    fn gap(silent: bool, samples: i64, next: Option<u64>) -> Piece {
+        let samples = samples as usize;
+        if silent { Piece::Silence(samples) } else { Piece::Lost { samples, next } }
     }
 
     /// How long it is.
     pub(crate) fn samples(self) -> usize {
         match self {
-            Piece::Voice { samples, .. } | Piece::Lost(samples) | Piece::Silence(samples) => {
-                samples
-            }
+            Piece::Voice { samples, .. }
+            | Piece::Lost { samples, .. }
+            | Piece::Silence(samples) => samples,
         }
     }
 
@@ -293,7 +328,9 @@ impl Piece {
             Piece::Voice { index, from, samples } => {
                 Piece::Voice { index, from, samples: samples.min(limit) }
             }
-            Piece::Lost(samples) => Piece::Lost(samples.min(limit)),
+            Piece::Lost { samples, next } => {
+                Piece::Lost { samples: samples.min(limit), next: next.filter(|_| samples <= limit) }
+            }
             Piece::Silence(samples) => Piece::Silence(samples.min(limit)),
         }
     }
@@ -308,13 +345,16 @@ mod tests {
 
     impl Leg {
         fn new() -> Self {
-            Leg(JitterBuffer::new(Duration::from_millis(40)), 0)
+            Leg(JitterBuffer::new(Duration::from_millis(40), SampleRate::Hz8000), 0)
         }
 
         fn take(&mut self, seq: u64, timestamp: u32, samples: i64, ms: u64) -> Queued {
             let arrival = Stamp::from_ms(ms);
             let (payload_type, payload) = (0, &[0; 160][..samples as usize]);
-            self.0.insert(&Incoming { seq, timestamp, payload_type, payload, samples, arrival })
+            let clock_hz = 8_000;
+            let packet =
+                Incoming { seq, timestamp, clock_hz, payload_type, payload, samples, arrival };
+            self.0.insert(&packet)
         }
 
         fn packet(&mut self, n: u64) -> Queued {
@@ -331,7 +371,7 @@ mod tests {
                 left -= piece.samples();
                 heard += &match piece {
                     Piece::Voice { index, .. } => format!("{}", index - FIRST),
-                    Piece::Lost(_) => "-".into(),
+                    Piece::Lost { .. } => "-".into(),
                     Piece::Silence(_) => ".".into(),
                 };
             }

@@ -6,10 +6,11 @@
 //!
 //! ```
 //! use stasis_bus::Stamp;
-//! use stasis_media::codec::Codec;
-//! use stasis_media::rtp::{FrameKind, ReceiveSettings, RtpEvent, RtpReceiver, RtpSender, RtpSeq};
+//! use stasis_media::rtp::{
+//!     FrameKind, Payloads, ReceiveSettings, RtpEvent, RtpReceiver, RtpSender, RtpSeq,
+//! };
 //!
-//! let mut sender = RtpSender::new(Codec::Pcmu, 0x5EED, RtpSeq(1), 0, 101);
+//! let mut sender = RtpSender::new(&Payloads::default(), 0x5EED, RtpSeq(1), 0); // PCMU
 //! let mut receiver = RtpReceiver::new(ReceiveSettings::default()); // delays by 60 ms
 //! let from = "127.0.0.1:4000".parse()?;
 //! let mut learned = None;
@@ -27,19 +28,24 @@
 //! ```
 //!
 //! The way in: `packet` (the header) → `latch` (whose is it: symmetric RTP) → `source` (is it new,
-//! what is missing) → `jitter` (when is it heard; `anchor`, `slots`,
-//! `margins`) or `telephone_event` (which
-//! key) → `conceal` (no loss clicks). The way out: `dialer` (keys) or the codec → `packet`.
+//! what is missing) → `playout`: `jitter` (when is it heard; `anchor`, `slots`, `margins`, `pace`),
+//! `decoders`, `conceal` (no loss clicks); or `telephone_event` (which key). The way out: `dialer`
+//! (keys) or `encoders` → `packet`. What the numbers in packets mean is in `payloads`.
 
 mod anchor;
 mod conceal;
+mod decoders;
 mod dialer;
+mod encoders;
 mod jitter;
 mod latch;
 #[cfg(test)]
 mod link;
 mod margins;
+mod pace;
 mod packet;
+mod payloads;
+mod playout;
 mod receiver;
 mod sender;
 mod slots;
@@ -49,6 +55,8 @@ mod telephone_event;
 pub use dialer::{DIAL_QUEUE, Full, MAX_KEY, MIN_KEY};
 pub use latch::TAKEOVER;
 pub use packet::{HEADER_LEN, Header, MAX_PAYLOAD, Packet, PacketError, RtpSeq, write_packet};
-pub use receiver::{FrameKind, ReceiveSettings, ReceiveStats, RtpEvent, RtpReceiver};
-pub use sender::{RtpSender, SendStats};
+pub use payloads::{MAX_PAYLOADS, Payload, Payloads, PayloadsError};
+pub use playout::FrameKind;
+pub use receiver::{ReceiveSettings, ReceiveStats, RtpEvent, RtpReceiver};
+pub use sender::{PressError, RtpSender, SendStats};
 pub use telephone_event::{EVENT_LEN, EVENT_TIMEOUT, EventPayload, EventReceiver, KeyEvent};

@@ -1,30 +1,28 @@
 //! The receiver: one leg's packets in, one tick of audio out.
 //!
 //! A packet goes through the latch (whose is it), the source (is it new, what is missing), and by
-//! its payload type into the jitter buffer or to the telephone events. A tick takes what the buffer
-//! has for it, decodes it, and makes up what is missing.
+//! its payload type into the playout or to the telephone events. A tick is what the playout has for
+//! it, at the leg's rate: the highest of its codecs, whatever each packet is.
 
 use super::anchor::Incoming;
-use super::conceal::Concealer;
-use super::jitter::{JitterBuffer, Piece, Queued};
+use super::jitter::Queued;
 use super::latch::{Heard, Latch};
-use super::margins::Adjust;
-use super::packet::{MAX_PAYLOAD, Packet, PacketError};
+use super::packet::{Packet, PacketError};
+use super::payloads::{Payload, Payloads};
+use super::playout::{FrameKind, Playout};
 use super::source::Arrival;
 use super::telephone_event::{EventPayload, EventReceiver, KeyEvent};
 use crate::codec::Codec;
 use crate::dtmf::Digit;
+use crate::frame::SampleRate;
 use stasis_bus::Stamp;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 /// Payload type of comfort noise (RFC 3389): the sender is silent.
 const COMFORT_NOISE: u8 = 13;
-/// Clock of G.711 and of its telephone events, in Hz and in samples a millisecond.
-const CLOCK_HZ: u32 = 8_000;
-const PER_MS: u32 = CLOCK_HZ / 1_000;
-/// Samples no louder than this may be left out or drawn out without being noticed: -44 dBFS.
-const QUIET: u16 = 200;
+/// The clock of a stream of which no sound has come yet.
+const NO_CLOCK_HZ: u32 = 8_000;
 
 /// How a leg receives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,13 +32,14 @@ pub struct ReceiveSettings {
     /// From a stream's first packet to its playout, rounded up to the next tick. Jitter up to this
     /// is played without loss. 60 ms by default.
     pub delay: Duration,
-    /// The payload type that SDP agreed for telephone events. 101 by default.
-    pub event_payload_type: u8,
+    /// What the payload types mean. PCMU, PCMA and telephone events by default.
+    pub payloads: Payloads,
 }
 
 impl Default for ReceiveSettings {
     fn default() -> Self {
-        ReceiveSettings { remote: None, delay: Duration::from_millis(60), event_payload_type: 101 }
+        let delay = Duration::from_millis(60);
+        ReceiveSettings { remote: None, delay, payloads: Payloads::default() }
     }
 }
 
@@ -63,17 +62,6 @@ pub enum RtpEvent {
         /// How long it was down, as its sender says.
         duration_ms: u32,
     },
-}
-
-/// What a tick's frame is made of; the greatest of its parts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum FrameKind {
-    /// Nothing is to be heard: no stream, a silent sender, a key, or a loss of over 60 ms.
-    Silence,
-    /// What the sender said.
-    Voice,
-    /// Some of it was lost, and made up.
-    Concealed,
 }
 
 /// What one leg has received, in all its streams.
@@ -111,7 +99,7 @@ pub struct ReceiveStats {
     pub depth_ms: f32,
 }
 
-/// One leg's receive edge, for PCMU and PCMA at 8 kHz, chosen packet by packet.
+/// One leg's receive edge, for all codecs that were agreed, chosen packet by packet.
 pub struct RtpReceiver {
     latch: Latch,
     leg: Leg,
@@ -119,29 +107,25 @@ pub struct RtpReceiver {
 
 /// What is behind the latch.
 struct Leg {
-    event_payload_type: u8,
-    buffer: JitterBuffer,
+    payloads: Payloads,
+    playout: Playout,
     events: EventReceiver,
-    concealer: Concealer,
-    /// The packet that is being played, decoded.
-    decoded: Box<[i16]>,
-    decoded_index: Option<u64>,
+    /// The clock by which the newest key's durations count.
+    key_clock_hz: u32,
     codec: Option<Codec>,
     stats: ReceiveStats,
 }
 
 impl RtpReceiver {
-    /// A leg that has heard nothing. Allocates all it will ever need: some 110 KB.
+    /// A leg that has heard nothing. Allocates all it will ever need: some 110 KB for PCMU and PCMA.
     pub fn new(settings: ReceiveSettings) -> Self {
         RtpReceiver {
             latch: Latch::new(settings.remote),
             leg: Leg {
-                event_payload_type: settings.event_payload_type & 0x7F,
-                buffer: JitterBuffer::new(settings.delay),
+                payloads: settings.payloads,
+                playout: Playout::new(&settings.payloads, settings.delay),
                 events: EventReceiver::new(),
-                concealer: Concealer::new(),
-                decoded: vec![0; MAX_PAYLOAD].into_boxed_slice(),
-                decoded_index: None,
+                key_clock_hz: NO_CLOCK_HZ,
                 codec: None,
                 stats: ReceiveStats::default(),
             },
@@ -194,7 +178,8 @@ impl RtpReceiver {
         self.measure(&packet, from, arrival);
     }
 
-    /// Writes the tick that is heard from `now` on to `out`: 160 samples for 20 ms at 8 kHz.
+    /// Writes the tick that is heard from `now` on to `out`, at [`rate`](Self::rate): 160 samples for
+    /// 20 ms at 8 kHz.
     ///
     /// Call it once a tick, with `out` as long as a tick. `on` hears of keys that end by time.
     /// Never allocates.
@@ -205,10 +190,8 @@ impl RtpReceiver {
         on: &mut impl FnMut(RtpEvent),
     ) -> FrameKind {
         let leg = &mut self.leg;
-        leg.events.tick(now, &mut |key| on(key.into()));
-        leg.buffer.begin_tick(now, out.len());
-        let kind = leg.adjust(out).unwrap_or_else(|| leg.play(out));
-        leg.buffer.end_tick();
+        leg.events.tick(now, &mut |key| on(event_of(key, leg.key_clock_hz)));
+        let kind = leg.playout.tick(now, out);
         leg.stats.concealed += u64::from(kind == FrameKind::Concealed);
         kind
     }
@@ -216,6 +199,11 @@ impl RtpReceiver {
     /// Whether a telephone event is in progress.
     pub fn key_is_down(&self) -> bool {
         self.leg.events.in_progress()
+    }
+
+    /// The rate of the audio that it gives: the highest of its codecs.
+    pub fn rate(&self) -> SampleRate {
+        self.leg.playout.rate()
     }
 
     /// What it speaks: the codec of its newest sound.
@@ -228,10 +216,10 @@ impl RtpReceiver {
         let (leg, source) = (&self.leg, self.latch.source());
         ReceiveStats {
             lost: leg.stats.lost + source.map_or(0, |source| source.lost()),
-            late: leg.buffer.late(),
+            late: leg.playout.late(),
             ignored_events: leg.events.ignored(),
             jitter_ms: source.map_or(0.0, |source| source.jitter_ms()),
-            depth_ms: leg.buffer.depth() as f32 / PER_MS as f32,
+            depth_ms: leg.playout.depth_ms(),
             ..leg.stats
         }
     }
@@ -239,12 +227,13 @@ impl RtpReceiver {
     fn measure(&mut self, packet: &Packet, from: SocketAddr, arrival: Stamp) {
         let header = &packet.header;
         let ours = self.latch.remote() == Some(from);
-        if let Some(source) = self.latch.source_mut()
+        let codec = self.leg.payloads.codec(header.payload_type);
+        if let Some(codec) = codec
+            && let Some(source) = self.latch.source_mut()
             && ours
             && source.ssrc() == header.ssrc
-            && Codec::from_payload_type(header.payload_type).is_some()
         {
-            source.measure(header.timestamp, CLOCK_HZ, arrival);
+            source.measure(header.timestamp, codec.clock_hz(), arrival);
         }
     }
 }
@@ -252,8 +241,9 @@ impl RtpReceiver {
 impl Leg {
     fn begin(&mut self, lost_before: u64, on: &mut impl FnMut(RtpEvent)) {
         self.stats.lost += lost_before;
-        self.buffer.new_stream();
-        self.events.new_stream(&mut |key| on(key.into()));
+        self.playout.new_stream();
+        let clock_hz = self.key_clock_hz;
+        self.events.new_stream(&mut |key| on(event_of(key, clock_hz)));
     }
 
     /// Takes a packet of the locked stream if it is new to it.
@@ -285,20 +275,20 @@ impl Leg {
     fn take(&mut self, packet: &Packet, seq: u64, arrival: Stamp, on: &mut impl FnMut(RtpEvent)) {
         self.tally(packet);
         let payload_type = packet.header.payload_type;
-        let codec = Codec::from_payload_type(payload_type);
-        let is_event = payload_type == self.event_payload_type;
-        let samples = match codec {
-            Some(codec) if !is_event => codec.samples_in(packet.payload.len()),
+        let payload = self.payloads.get(payload_type);
+        let samples = match payload {
+            Some(Payload::Audio(codec)) => self.playout.samples_in(codec, packet.payload),
             _ => 0,
         };
-        if samples > 0 {
-            self.codec = codec;
+        if let (Some(Payload::Audio(codec)), 1..) = (payload, samples) {
+            self.codec = Some(codec);
         }
         self.enqueue(packet, seq, samples, arrival);
-        if is_event {
-            self.event(packet, arrival, on);
-        } else if codec.is_none() && payload_type != COMFORT_NOISE {
-            self.stats.unknown_payload += 1;
+        match payload {
+            Some(Payload::Audio(_)) => {}
+            Some(Payload::TelephoneEvent { clock_hz }) => self.event(packet, clock_hz, arrival, on),
+            None if payload_type == COMFORT_NOISE => {}
+            None => self.stats.unknown_payload += 1,
         }
     }
 
@@ -309,9 +299,10 @@ impl Leg {
 
     /// Queues sound; what is none is queued as silence, for its number is not missing.
     fn enqueue(&mut self, packet: &Packet, seq: u64, samples: usize, arrival: Stamp) {
-        let queued = self.buffer.insert(&Incoming {
+        let queued = self.playout.insert(&Incoming {
             seq,
             timestamp: packet.header.timestamp,
+            clock_hz: self.codec.map_or(NO_CLOCK_HZ, Codec::clock_hz),
             payload_type: packet.header.payload_type,
             payload: if samples == 0 { &[] } else { packet.payload },
             samples: samples as i64,
@@ -320,95 +311,32 @@ impl Leg {
         self.stats.overflow += u64::from(queued == Queued::Full);
     }
 
-    fn event(&mut self, packet: &Packet, arrival: Stamp, on: &mut impl FnMut(RtpEvent)) {
+    fn event(
+        &mut self,
+        packet: &Packet,
+        clock_hz: u32,
+        arrival: Stamp,
+        on: &mut impl FnMut(RtpEvent),
+    ) {
         let (header, payload) = (&packet.header, packet.payload);
         let key = (header.seq, header.timestamp);
-        self.events.receive(key, payload, arrival, &mut |key| on(key.into()));
+        self.key_clock_hz = clock_hz;
+        self.events.receive(key, payload, arrival, &mut |key| on(event_of(key, clock_hz)));
         if let Some(event) = EventPayload::parse(payload)
             && Digit::from_event(event.event).is_ok()
         {
-            self.buffer.mute(header.timestamp, i64::from(event.duration), event.end);
-        }
-    }
-
-    /// Carries out one tick of an adjustment, in a pause if there is one in time. A held tick is
-    /// filled here; after a skipped one playing goes on.
-    fn adjust(&mut self, out: &mut [i16]) -> Option<FrameKind> {
-        let (adjust, urgent) = self.buffer.pending()?;
-        let piece = self.buffer.peek(out.len());
-        if !urgent && !self.is_quiet(piece) {
-            return None;
-        }
-        self.buffer.adjust(adjust);
-        match (adjust, piece) {
-            (Adjust::Skip, Piece::Voice { .. }) => self.concealer.skip(),
-            (Adjust::Skip, _) => {}
-            (Adjust::Hold, Piece::Silence(_)) => return Some(self.silence(out)),
-            (Adjust::Hold, _) => return Some(self.conceal(out)),
-        }
-        None
-    }
-
-    fn is_quiet(&mut self, piece: Piece) -> bool {
-        let Piece::Voice { index, from, samples } = piece else { return true };
-        self.decode(index);
-        let heard = self.decoded.get(from..from + samples).unwrap_or(&[]);
-        heard.iter().all(|sample| sample.unsigned_abs() <= QUIET)
-    }
-
-    fn play(&mut self, mut out: &mut [i16]) -> FrameKind {
-        let mut kind = FrameKind::Silence;
-        while !out.is_empty() {
-            let piece = self.buffer.next(out.len());
-            let (now, rest) = out.split_at_mut(piece.samples().clamp(1, out.len()));
-            kind = kind.max(match piece {
-                Piece::Voice { index, from, .. } => self.voice(index, from, now),
-                Piece::Lost(_) => self.conceal(now),
-                Piece::Silence(_) => self.silence(now),
-            });
-            out = rest;
-        }
-        kind
-    }
-
-    fn voice(&mut self, index: u64, from: usize, out: &mut [i16]) -> FrameKind {
-        self.decode(index);
-        if let Some(decoded) = self.decoded.get(from..from + out.len()) {
-            out.copy_from_slice(decoded);
-        }
-        self.concealer.voice(out);
-        FrameKind::Voice
-    }
-
-    fn conceal(&mut self, out: &mut [i16]) -> FrameKind {
-        if self.concealer.conceal(out) { FrameKind::Concealed } else { FrameKind::Silence }
-    }
-
-    fn silence(&mut self, out: &mut [i16]) -> FrameKind {
-        self.concealer.silence(out);
-        FrameKind::Silence
-    }
-
-    fn decode(&mut self, index: u64) {
-        if self.decoded_index == Some(index) {
-            return;
-        }
-        if let Some(packet) = self.buffer.packet(index)
-            && let Some(codec) = Codec::from_payload_type(packet.payload_type)
-        {
-            codec.decode(packet.payload(), &mut self.decoded);
-            self.decoded_index = Some(index);
+            self.playout.mute(header.timestamp, event, clock_hz);
         }
     }
 }
 
-impl From<KeyEvent> for RtpEvent {
-    fn from(key: KeyEvent) -> Self {
-        match key {
-            KeyEvent::Begin(digit) => RtpEvent::DigitBegin(digit),
-            KeyEvent::End { digit, duration } => {
-                RtpEvent::DigitEnd { digit, duration_ms: duration / PER_MS }
-            }
+/// A key's event, by the clock that its durations count by.
+fn event_of(key: KeyEvent, clock_hz: u32) -> RtpEvent {
+    match key {
+        KeyEvent::Begin(digit) => RtpEvent::DigitBegin(digit),
+        KeyEvent::End { digit, duration } => {
+            let duration_ms = u64::from(duration) * 1_000 / u64::from(clock_hz.max(1));
+            RtpEvent::DigitEnd { digit, duration_ms: duration_ms as u32 }
         }
     }
 }

@@ -1,19 +1,22 @@
 //! The sender: one leg's audio and keys as RTP packets (RFC 3550, 3551, 4733).
 //!
-//! The timestamp is the media's clock: it moves on by a tick's samples whatever is sent in the
-//! tick, a packet of audio, of a key, or nothing. Numbers count packets only.
+//! The timestamp is the media's clock, that of the codec which is spoken: it moves on by a tick's
+//! units whatever is sent in the tick, a packet of audio, of a key, or nothing. Numbers count
+//! packets only.
 
 use super::dialer::{Dialer, EventPacket, Full, MAX_KEY, MIN_KEY};
-use super::packet::{HEADER_LEN, Header, RtpSeq, write_packet};
-use crate::codec::Codec;
+use super::encoders::{Encoded, Encoders, MAX_TICKS};
+use super::packet::{HEADER_LEN, Header, MAX_PAYLOAD, RtpSeq, write_packet};
+use super::payloads::Payloads;
+use crate::codec::{Codec, EncodeSettings};
 use crate::dtmf::Digit;
-use crate::frame::{MAX_FRAME, Ptime};
+use crate::frame::{Ptime, SampleRate};
 use std::time::Duration;
 
-/// Ticks of the longest packet: 60 ms.
-const MAX_TICKS: usize = 3;
 /// Bytes of the longest packet.
-const MAX_PACKET: usize = HEADER_LEN + MAX_FRAME * MAX_TICKS;
+const MAX_PACKET: usize = HEADER_LEN + MAX_PAYLOAD;
+/// The clock where no codec was agreed.
+const NO_CLOCK_HZ: u32 = 8_000;
 
 /// What has been sent (RFC 3550 section 6.4.1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,99 +29,111 @@ pub struct SendStats {
 
 /// One leg's send edge.
 pub struct RtpSender {
-    codec: Codec,
+    payloads: Payloads,
+    encoders: Encoders,
+    /// To be spoken from the next tick on.
+    next_codec: Option<Codec>,
+    timestamp: u32,
+    ticks_per_packet: usize,
+    /// Ticks collected, and the timestamp of the first.
+    collected: usize,
+    collected_from: u32,
+    dialer: Dialer,
+    /// The payload type and the clock of the key that is sent, or of the next; none was agreed.
+    events: Option<(u8, u32)>,
+    stream: Stream,
+}
+
+/// What numbers and counts packets.
+struct Stream {
     ssrc: u32,
     seq: RtpSeq,
-    timestamp: u32,
-    event_payload_type: u8,
-    ticks_per_packet: usize,
-    dialer: Dialer,
     /// The next audio packet is the first after silence.
     talkspurt: bool,
     packet: [u8; MAX_PACKET],
-    pending: Pending,
     stats: SendStats,
 }
 
-/// Audio encoded for a packet that is not complete yet.
-struct Pending {
-    payload: [u8; MAX_FRAME * MAX_TICKS],
-    len: usize,
-    ticks: usize,
-    codec: Codec,
-    timestamp: u32,
-}
-
 impl RtpSender {
-    /// A sender of 20 ms packets. `first_seq`, `first_timestamp` and `ssrc` are to be random
-    /// (RFC 3550 section 5.1); `event_payload_type` is what SDP agreed for telephone events.
-    pub fn new(
-        codec: Codec,
-        ssrc: u32,
-        first_seq: RtpSeq,
-        first_timestamp: u32,
-        event_payload_type: u8,
-    ) -> Self {
-        RtpSender {
-            codec,
-            ssrc,
-            seq: first_seq,
+    /// A sender of 20 ms packets by the payload types of the other side, the first codec of which
+    /// it speaks. `first_seq`, `first_timestamp` and `ssrc` are to be random (RFC 3550 section 5.1).
+    /// Allocates all that it will ever need.
+    pub fn new(payloads: &Payloads, ssrc: u32, first_seq: RtpSeq, first_timestamp: u32) -> Self {
+        let mut sender = RtpSender {
+            payloads: *payloads,
+            encoders: Encoders::new(payloads, &EncodeSettings::default()),
+            next_codec: None,
             timestamp: first_timestamp,
-            event_payload_type: event_payload_type & 0x7F,
             ticks_per_packet: 1,
+            collected: 0,
+            collected_from: first_timestamp,
             dialer: Dialer::new(),
-            talkspurt: true,
-            packet: [0; MAX_PACKET],
-            pending: Pending {
-                payload: [0; MAX_FRAME * MAX_TICKS],
-                len: 0,
-                ticks: 0,
-                codec,
-                timestamp: 0,
+            events: None,
+            stream: Stream {
+                ssrc,
+                seq: first_seq,
+                talkspurt: true,
+                packet: [0; MAX_PACKET],
+                stats: SendStats::default(),
             },
-            stats: SendStats::default(),
-        }
+        };
+        sender.choose_events();
+        sender
     }
 
     /// Sends packets of `ptime`, in whole ticks: 20, 40 or 60 ms; others are rounded down to
-    /// these, 10 ms up to 20.
+    /// these, 10 ms up to 20. What does not fit one packet goes as more (L16).
     pub fn with_ptime(mut self, ptime: Ptime) -> Self {
         self.ticks_per_packet = (ptime.ms() as usize / 20).clamp(1, MAX_TICKS);
         self
     }
 
-    /// Sends one tick: `pcm` holds 20 ms at the codec's rate (160 samples for G.711).
+    /// Encodes as `settings` ask for. Allocates.
+    pub fn with_encoding(mut self, settings: &EncodeSettings) -> Self {
+        self.encoders = Encoders::new(&self.payloads, settings);
+        self
+    }
+
+    /// Sends one tick: `pcm` holds 20 ms at [`rate`](Self::rate) (160 samples for G.711).
     ///
     /// `send` is called with each packet that is complete: usually one. While a key is sent its
-    /// packets take the place of the audio. Never allocates.
+    /// packets take the place of the audio. A longer `pcm` is cut, a shorter one ends in silence.
+    /// Never allocates.
     pub fn tick(&mut self, pcm: &[i16], mut send: impl FnMut(&[u8])) {
-        if let Some(event) = self.dialer.tick(self.timestamp, self.tick_samples()) {
+        self.change_codec(&mut send);
+        let tick = self.events.map_or(0, |(_, clock_hz)| clock_hz / 50);
+        if let Some(event) = self.dialer.tick(self.timestamp, tick) {
             self.flush(&mut send);
             self.event(event, &mut send);
+            self.choose_events();
         } else {
             self.audio(pcm, &mut send);
         }
-        self.timestamp = self.timestamp.wrapping_add(self.tick_samples());
+        self.timestamp = self.timestamp.wrapping_add(self.tick_units());
     }
 
     /// A tick passes in which nothing is sent. The next packet of audio is marked, as the first
     /// after silence; what was collected for a packet longer than a tick is dropped. A key under
     /// way is held on: see [`is_dialing`](Self::is_dialing).
     pub fn skip_tick(&mut self) {
-        self.dialer.skip_tick(self.tick_samples());
-        (self.pending.len, self.pending.ticks) = (0, 0);
-        self.talkspurt = true;
-        self.timestamp = self.timestamp.wrapping_add(self.tick_samples());
+        self.dialer.skip_tick(self.events.map_or(0, |(_, clock_hz)| clock_hz / 50));
+        self.encoders.drop_collected();
+        self.collected = 0;
+        self.change_codec(&mut |_| {});
+        self.stream.talkspurt = true;
+        self.timestamp = self.timestamp.wrapping_add(self.tick_units());
     }
 
     /// Queues `digit`, held for `duration` (40 ms to 60 s, brought into that range), to be sent as
     /// a telephone event; keys are at least 40 ms apart.
     ///
     /// # Errors
-    /// When [`DIAL_QUEUE`](super::DIAL_QUEUE) digits wait already.
-    pub fn press(&mut self, digit: Digit, duration: Duration) -> Result<(), Full> {
+    /// When [`DIAL_QUEUE`](super::DIAL_QUEUE) digits wait already, or no payload type was agreed
+    /// for telephone events.
+    pub fn press(&mut self, digit: Digit, duration: Duration) -> Result<(), PressError> {
+        let (_, clock_hz) = self.events.ok_or(PressError::NotAgreed)?;
         let held_ms = duration.clamp(MIN_KEY, MAX_KEY).as_millis() as u32;
-        self.dialer.press(digit, held_ms * (self.codec.rate().hz() / 1_000))
+        Ok(self.dialer.press(digit, held_ms * (clock_hz / 1_000))?)
     }
 
     /// Whether a key is being sent or waits: then the ticks must not be skipped.
@@ -126,87 +141,131 @@ impl RtpSender {
         self.dialer.is_busy()
     }
 
-    /// Encodes with `codec` from the next tick on.
+    /// Encodes with `codec` from the next tick on, if it was agreed.
     pub fn set_codec(&mut self, codec: Codec) {
-        self.codec = codec;
+        if self.codec() != Some(codec) && self.encoders.speaks(codec) {
+            self.next_codec = Some(codec);
+        }
     }
 
-    /// The codec in use.
-    pub fn codec(&self) -> Codec {
-        self.codec
+    /// The codec in use; `None` when none was agreed.
+    pub fn codec(&self) -> Option<Codec> {
+        self.next_codec.or(self.encoders.codec())
+    }
+
+    /// The rate of the audio that it takes: the highest of its codecs.
+    pub fn rate(&self) -> SampleRate {
+        self.encoders.rate()
     }
 
     /// The stream's SSRC.
     pub fn ssrc(&self) -> u32 {
-        self.ssrc
+        self.stream.ssrc
     }
 
-    /// The timestamp of the next tick.
+    /// The timestamp of the next tick, on the clock of the codec in use.
     pub fn timestamp(&self) -> u32 {
         self.timestamp
     }
 
     /// What has been sent.
     pub fn stats(&self) -> SendStats {
-        self.stats
+        self.stream.stats
     }
 
-    fn tick_samples(&self) -> u32 {
-        self.codec.rate().samples_in(Ptime::TICK) as u32
+    fn clock_hz(&self) -> u32 {
+        self.encoders.codec().map_or(NO_CLOCK_HZ, Codec::clock_hz)
+    }
+
+    fn tick_units(&self) -> u32 {
+        self.clock_hz() / 50
+    }
+
+    /// Changes to the next codec; what was collected for the one before is sent.
+    fn change_codec(&mut self, send: &mut impl FnMut(&[u8])) {
+        if let Some(codec) = self.next_codec.take() {
+            self.flush(send);
+            self.encoders.speak(codec);
+            self.choose_events();
+        }
+    }
+
+    /// Takes the telephone events of the codec's clock, or the first agreed. A key keeps those that
+    /// it has begun with; those that wait are counted anew.
+    fn choose_events(&mut self) {
+        if self.dialer.is_sending() {
+            return;
+        }
+        let clock_hz = self.clock_hz();
+        let mut events = self.payloads.events();
+        let chosen =
+            events.find(|events| events.1 == clock_hz).or_else(|| self.payloads.events().next());
+        if let (Some((_, before)), Some((_, after))) = (self.events, chosen) {
+            self.dialer.change_clock(before, after);
+        }
+        self.events = chosen;
     }
 
     fn audio(&mut self, pcm: &[i16], send: &mut impl FnMut(&[u8])) {
-        if self.pending.codec != self.codec {
-            self.flush(send);
+        if self.collected == 0 {
+            self.collected_from = self.timestamp;
         }
-        let pcm = &pcm[..pcm.len().min(self.tick_samples() as usize)];
-        let pending = &mut self.pending;
-        if pending.ticks == 0 {
-            (pending.codec, pending.timestamp) = (self.codec, self.timestamp);
-        }
-        pending.len += self.codec.encode(pcm, &mut pending.payload[pending.len..]);
-        pending.ticks += 1;
-        if pending.ticks >= self.ticks_per_packet {
+        self.encoders.collect(pcm);
+        self.collected += 1;
+        if self.collected >= self.ticks_per_packet {
             self.flush(send);
         }
     }
 
     /// Sends the audio collected, if any.
     fn flush(&mut self, send: &mut impl FnMut(&[u8])) {
-        let len = std::mem::take(&mut self.pending.len);
-        self.pending.ticks = 0;
-        if len > 0 {
-            let (payload_type, timestamp) =
-                (self.pending.codec.payload_type(), self.pending.timestamp);
-            let header = self.header(payload_type, self.talkspurt, timestamp);
-            self.talkspurt = false;
-            if let Some(packet) =
-                write_packet(&header, &self.pending.payload[..len], &mut self.packet)
-            {
-                send(packet);
-                self.count(len);
+        self.collected = 0;
+        let (stream, from) = (&mut self.stream, self.collected_from);
+        self.encoders.encode(|Encoded { payload_type, later, payload }| {
+            if payload.is_empty() {
+                stream.talkspurt = true;
+                return;
             }
-        }
+            let marker = std::mem::take(&mut stream.talkspurt);
+            stream.send((payload_type, marker), from.wrapping_add(later), payload, send);
+        });
     }
 
     fn event(&mut self, event: EventPacket, send: &mut impl FnMut(&[u8])) {
-        let header = self.header(self.event_payload_type, event.marker, event.timestamp);
-        let payload = event.payload.bytes();
-        if let Some(packet) = write_packet(&header, &payload, &mut self.packet) {
-            send(packet);
-            self.count(payload.len());
+        if let Some((payload_type, _)) = self.events {
+            let kind = (payload_type, event.marker);
+            self.stream.send(kind, event.timestamp, &event.payload.bytes(), send);
         }
     }
+}
 
-    fn header(&self, payload_type: u8, marker: bool, timestamp: u32) -> Header {
-        Header { payload_type, marker, seq: self.seq, timestamp, ssrc: self.ssrc }
+impl Stream {
+    fn send(
+        &mut self,
+        (payload_type, marker): (u8, bool),
+        timestamp: u32,
+        payload: &[u8],
+        send: &mut impl FnMut(&[u8]),
+    ) {
+        let header = Header { payload_type, marker, seq: self.seq, timestamp, ssrc: self.ssrc };
+        if let Some(packet) = write_packet(&header, payload, &mut self.packet) {
+            send(packet);
+            self.seq = self.seq.next();
+            self.stats.packets += 1;
+            self.stats.bytes += payload.len() as u64;
+        }
     }
+}
 
-    fn count(&mut self, payload_len: usize) {
-        self.seq = self.seq.next();
-        self.stats.packets += 1;
-        self.stats.bytes += payload_len as u64;
-    }
+/// Why a key is not sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PressError {
+    /// Too many wait.
+    #[error(transparent)]
+    Full(#[from] Full),
+    /// The other side takes no telephone events.
+    #[error("no payload type was agreed for telephone events: send the key as tones")]
+    NotAgreed,
 }
 
 #[cfg(test)]
@@ -217,7 +276,7 @@ mod tests {
     const TONE: [i16; 160] = [1_000; 160];
 
     fn sender() -> RtpSender {
-        RtpSender::new(Codec::Pcmu, 7, RtpSeq(65_535), u32::MAX - 100, 101)
+        RtpSender::new(&Payloads::default(), 7, RtpSeq(65_535), u32::MAX - 100)
     }
 
     /// `(payload type, marker, seq, timestamp, payload length)` of what one tick sends.
@@ -265,20 +324,20 @@ mod tests {
         let mut leg = sender().with_ptime(Ptime::from_ms(60).unwrap());
         let sent: Vec<_> = (0..4).flat_map(|_| tick(&mut leg)).collect();
         assert_eq!(sent, [(0, true, 65_535, u32::MAX - 100, 480)]);
-        leg.set_codec(Codec::Pcma);
+        leg.set_codec(Codec::PCMA);
         assert_eq!(tick(&mut leg), [(0, false, 0, 379, 160)]);
         leg.press(Digit::from_event(1).unwrap(), Duration::ZERO).unwrap();
         assert_eq!(tick(&mut leg), [(8, false, 1, 539, 160), (101, true, 2, 699, 4)]);
     }
 
     #[test]
-    fn a_frame_of_the_wrong_length_is_cut_and_moves_time_by_a_tick() {
+    fn a_frame_of_the_wrong_length_is_brought_to_a_tick() {
         let mut leg = sender();
         let mut lengths = Vec::new();
         for pcm in [&[0i16; 500][..], &[0; 50], &[]] {
             leg.tick(pcm, |packet| lengths.push(packet.len() - HEADER_LEN));
         }
-        assert_eq!(lengths, [160, 50]);
+        assert_eq!(lengths, [160; 3]);
         assert_eq!(leg.timestamp(), (u32::MAX - 100).wrapping_add(480));
     }
 }

@@ -50,7 +50,8 @@ pub struct Source {
     window: u128,
     jump_to: Option<RtpSeq>,
     jitter_ns: f64,
-    transit: Option<(Stamp, u32)>,
+    /// Arrival, timestamp and clock of the last packet measured.
+    transit: Option<(Stamp, u32, u32)>,
 }
 
 impl Source {
@@ -97,9 +98,11 @@ impl Source {
 
     /// Takes the arrival of a packet with sampled media (RFC 3550 A.8); `rate` is its clock in Hz.
     ///
-    /// Leave out packets whose timestamp does not move, as those of one telephone event.
+    /// Leave out packets whose timestamp does not move, as those of one telephone event. Where the
+    /// clock changes nothing is measured.
     pub fn measure(&mut self, timestamp: u32, rate: u32, arrival: Stamp) {
-        if let Some((before, sent)) = self.transit.replace((arrival, timestamp)) {
+        let last = self.transit.replace((arrival, timestamp, rate));
+        if let Some((before, sent, _)) = last.filter(|(_, _, before)| *before == rate) {
             let between = arrival.ns().wrapping_sub(before.ns()) as i64;
             let units = i64::from(timestamp.wrapping_sub(sent) as i32);
             let change = between.saturating_sub(units * 1_000_000_000 / i64::from(rate.max(1)));

@@ -9,10 +9,10 @@ use stasis_media::bridge::Bridge;
 use stasis_media::codec::Codec;
 use stasis_media::dtmf::Digit;
 use stasis_media::engine::{Engine, Order, Outside, Retired};
-use stasis_media::frame::SampleRate;
+use stasis_media::frame::{Frame, SampleRate};
 use stasis_media::leg::{Edge, Leg, Rates, RtpEdge};
 use stasis_media::rtp::{
-    FrameKind, Packet, ReceiveSettings, RtpEvent, RtpReceiver, RtpSender, RtpSeq,
+    FrameKind, Packet, Payloads, ReceiveSettings, RtpEvent, RtpReceiver, RtpSender, RtpSeq,
 };
 use stasis_media::schedule::PERIOD;
 use stasis_media::{BridgeId, LegId};
@@ -24,7 +24,7 @@ pub const SILENCE: Tick = [0; 160];
 /// The payload type of telephone events.
 pub const EVENTS: u8 = 101;
 
-const LARGEST: usize = 256;
+const LARGEST: usize = 1_500;
 
 /// Where the engine sends from.
 pub fn home() -> SocketAddr {
@@ -87,7 +87,7 @@ impl Room {
     pub fn new() -> Self {
         let bus = Bus::new(Settings::default()).expect("threads for a bus");
         let topic = bus.topic("conference");
-        let publisher = bus.rt_publisher(1 << 14).bind();
+        let publisher = bus.rt_publisher(1 << 14);
         Room {
             bus,
             topic,
@@ -115,15 +115,25 @@ impl Room {
         id
     }
 
-    /// An RTP leg, and the phone at its other end.
+    /// An RTP leg, and the phone at its other end, which speaks `codec`.
     pub fn add_phone(&mut self, slot: u32, codec: Codec) -> Phone {
-        let phone = Phone::new(LegId::new(slot, self.serial()), codec);
+        let id = LegId::new(slot, self.serial());
+        self.add(Phone::new(id, codec))
+    }
+
+    /// An RTP leg, and the phone at its other end, which speaks the first of these.
+    pub fn add_phone_with(&mut self, slot: u32, payloads: Payloads) -> Phone {
+        let id = LegId::new(slot, self.serial());
+        self.add(Phone::with(id, payloads))
+    }
+
+    fn add(&mut self, phone: Phone) -> Phone {
         let leg = phone.leg(&self.topic);
         self.order(Order::AddLeg(leg));
         phone
     }
 
-    /// Puts an RTP leg into a bridge at `rate`.
+    /// Puts an RTP leg at 8 kHz into a bridge at `rate`.
     pub fn join(&mut self, leg: LegId, bridge: BridgeId, rate: SampleRate) {
         self.order(join(leg, SampleRate::Hz8000, bridge, rate));
     }
@@ -158,12 +168,14 @@ pub fn join(leg: LegId, from: SampleRate, bridge: BridgeId, to: SampleRate) -> O
 pub struct Phone {
     pub id: LegId,
     pub address: SocketAddr,
+    /// What its numbers mean; the engine's end has the same.
+    pub payloads: Payloads,
     pub sender: RtpSender,
     receiver: RtpReceiver,
     /// What it heard, as long as there is room.
     pub heard: Vec<i16>,
     /// The newest tick of it.
-    pub frame: Tick,
+    pub frame: Frame,
     /// The payload type of the newest packet, events aside.
     pub payload_type: Option<u8>,
     /// Keys that were pressed for it, and for how long in milliseconds.
@@ -172,14 +184,21 @@ pub struct Phone {
 
 impl Phone {
     pub fn new(id: LegId, codec: Codec) -> Self {
+        let mut phone = Phone::with(id, Payloads::default());
+        phone.sender.set_codec(codec);
+        phone
+    }
+
+    pub fn with(id: LegId, payloads: Payloads) -> Self {
         let ssrc = 1_000 + id.serial();
         Phone {
             id,
             address: SocketAddr::from(([127, 0, 0, 1], 10_000 + id.serial() as u16)),
-            sender: RtpSender::new(codec, ssrc, RtpSeq(65_500), u32::MAX - 1_000, EVENTS),
-            receiver: RtpReceiver::new(ReceiveSettings::default()),
-            heard: Vec::with_capacity(1 << 16),
-            frame: SILENCE,
+            payloads,
+            sender: RtpSender::new(&payloads, ssrc, RtpSeq(65_500), u32::MAX - 1_000),
+            receiver: RtpReceiver::new(ReceiveSettings { payloads, ..Default::default() }),
+            heard: Vec::with_capacity(1 << 19),
+            frame: Frame::silence(payloads.rate()),
             payload_type: None,
             keys: Vec::with_capacity(256),
         }
@@ -187,15 +206,16 @@ impl Phone {
 
     /// The engine's end.
     pub fn leg(&self, topic: &Topic) -> Box<Leg> {
-        let receiver = RtpReceiver::new(ReceiveSettings::default());
+        let payloads = self.payloads;
+        let receiver = RtpReceiver::new(ReceiveSettings { payloads, ..Default::default() });
         let ssrc = 9_000 + self.id.serial();
-        let sender = RtpSender::new(Codec::Pcmu, ssrc, RtpSeq(7), 70, EVENTS);
+        let sender = RtpSender::new(&payloads, ssrc, RtpSeq(7), 70);
         let edge = Edge::Rtp(Box::new(RtpEdge::new(receiver, sender)));
         Box::new(Leg::new(self.id, edge, topic.clone()))
     }
 
     /// Says one tick, with no time on the way.
-    pub fn say(&mut self, pcm: &Tick, room: &mut Room) {
+    pub fn say(&mut self, pcm: &[i16], room: &mut Room) {
         let (id, from) = (self.id, self.address);
         self.sender.tick(pcm, |packet| room.receive(id, packet, from));
     }
@@ -212,16 +232,21 @@ impl Phone {
 
     fn listen(&mut self, now: Stamp) -> FrameKind {
         let mut on = note(&mut self.keys);
-        let kind = self.receiver.tick(now, &mut self.frame, &mut on);
-        if self.heard.capacity() - self.heard.len() >= self.frame.len() {
-            self.heard.extend_from_slice(&self.frame);
+        let kind = self.receiver.tick(now, self.frame.samples_mut(), &mut on);
+        if self.heard.capacity() - self.heard.len() >= self.frame.samples().len() {
+            self.heard.extend_from_slice(self.frame.samples());
         }
         kind
     }
 
+    /// The rate of what it says and hears.
+    pub fn rate(&self) -> SampleRate {
+        self.payloads.rate()
+    }
+
     /// The last second that it heard.
     pub fn last_second(&self) -> &[i16] {
-        &self.heard[self.heard.len() - 8_000..]
+        &self.heard[self.heard.len() - self.rate().hz() as usize..]
     }
 }
 

@@ -1,7 +1,7 @@
 //! The limits of ITU-T Q.24, and what the network does to a digit.
 
 use super::*;
-use crate::codec::Codec;
+use crate::codec::{Codec, EncodeSettings};
 use crate::dtmf::{Dbm0, ToneGenerator};
 use crate::frame::SampleRate;
 
@@ -238,10 +238,10 @@ fn digits_survive_g711_in_both_laws_and_in_tandem() {
             let mut sung = vec![0; 45 * MS];
             assert_eq!(tone.clone().fill(&mut sung), sung.len());
             let mut all = stream(5, &[&sung]);
-            for codec in [Codec::Pcmu, Codec::Pcma, Codec::Pcmu] {
+            for codec in [Codec::PCMU, Codec::PCMA, Codec::PCMU] {
                 let mut coded = vec![0; all.len()];
-                codec.encode(&all, &mut coded);
-                codec.decode(&coded, &mut all);
+                codec.encoder(&EncodeSettings::default()).encode(&all, &mut coded);
+                codec.decoder().decode(&coded, &mut all);
                 assert_eq!(digits(&hear(&all)), digit.to_string(), "{codec} {level} dBm0");
             }
         }

@@ -1,0 +1,133 @@
+//! Encoders: a leg's codecs on the way out, of which one is spoken at a time.
+//!
+//! Ticks are collected until a packet is full, at the audio rate of the codec, and then encoded at
+//! once: Opus makes one frame of 60 ms of it, not three of 20. What a packet cannot carry is cut.
+
+use super::packet::MAX_PAYLOAD;
+use super::payloads::Payloads;
+use crate::codec::{Codec, Encode, EncodeSettings};
+use crate::frame::{MAX_FRAME, Ptime, SampleRate};
+use crate::resample::Resampler;
+
+/// Ticks of the longest packet: 60 ms.
+pub(crate) const MAX_TICKS: usize = 3;
+
+/// The encoders of one leg.
+pub(crate) struct Encoders {
+    rate: SampleRate,
+    all: Box<[Encoder]>,
+    /// Which one is spoken.
+    current: usize,
+    /// One tick at the leg's rate.
+    frame: [i16; MAX_FRAME],
+    /// What waits for its packet to be full, at the codec's rate.
+    pcm: [i16; MAX_FRAME * MAX_TICKS],
+    filled: usize,
+    payload: [u8; MAX_PAYLOAD],
+}
+
+struct Encoder {
+    payload_type: u8,
+    codec: Codec,
+    encode: Box<dyn Encode>,
+    /// From the leg's rate, where that is another.
+    resampler: Option<Resampler>,
+}
+
+/// A payload that is ready to be sent.
+pub(crate) struct Encoded<'a> {
+    pub(crate) payload_type: u8,
+    /// Since the first sample collected, on the codec's clock.
+    pub(crate) later: u32,
+    /// Empty when there is nothing to be said.
+    pub(crate) payload: &'a [u8],
+}
+
+impl Encoders {
+    /// Encoders of all agreed codecs, the first of which is spoken. Allocates all they will need.
+    pub(crate) fn new(payloads: &Payloads, settings: &EncodeSettings) -> Self {
+        let rate = payloads.rate();
+        let encoder = |(payload_type, codec): (u8, Codec)| Encoder {
+            payload_type,
+            codec,
+            encode: codec.encoder(settings),
+            resampler: (rate != codec.rate()).then(|| between(rate, codec.rate())),
+        };
+        Encoders {
+            rate,
+            all: payloads.codecs().map(encoder).collect(),
+            current: 0,
+            frame: [0; MAX_FRAME],
+            pcm: [0; MAX_FRAME * MAX_TICKS],
+            filled: 0,
+            payload: [0; MAX_PAYLOAD],
+        }
+    }
+
+    /// The rate of what is to be encoded.
+    pub(crate) fn rate(&self) -> SampleRate {
+        self.rate
+    }
+
+    /// The codec that is spoken; none was agreed when there is none.
+    pub(crate) fn codec(&self) -> Option<Codec> {
+        self.all.get(self.current).map(|encoder| encoder.codec)
+    }
+
+    /// Whether `codec` can be spoken.
+    pub(crate) fn speaks(&self, codec: Codec) -> bool {
+        self.all.iter().any(|encoder| encoder.codec == codec)
+    }
+
+    /// Speaks `codec` from now on, if it was agreed. What was collected is dropped.
+    pub(crate) fn speak(&mut self, codec: Codec) {
+        if let Some(at) = self.all.iter().position(|encoder| encoder.codec == codec) {
+            (self.current, self.filled) = (at, 0);
+        }
+    }
+
+    /// Collects one tick at the leg's rate; a longer one is cut, a shorter one ends in silence.
+    pub(crate) fn collect(&mut self, pcm: &[i16]) {
+        let Some(encoder) = self.all.get_mut(self.current) else { return };
+        let tick = encoder.codec.rate().samples_in(Ptime::TICK);
+        let Some(place) = self.pcm.get_mut(self.filled..self.filled + tick) else { return };
+        self.filled += tick;
+        let Some(resampler) = &mut encoder.resampler else { return fill(place, pcm) };
+        let frame = &mut self.frame[..self.rate.samples_in(Ptime::TICK)];
+        fill(frame, pcm);
+        // The frame has the rate that the converter was made for; if not, rather silence.
+        if resampler.process(frame, place).is_err() {
+            place.fill(0);
+        }
+    }
+
+    /// Forgets what was collected.
+    pub(crate) fn drop_collected(&mut self) {
+        self.filled = 0;
+    }
+
+    /// Encodes what was collected, and gives it packet by packet.
+    pub(crate) fn encode(&mut self, mut on: impl FnMut(Encoded)) {
+        let filled = std::mem::take(&mut self.filled);
+        let Some(encoder) = self.all.get_mut(self.current) else { return };
+        let codec = encoder.codec;
+        let mut later = 0;
+        for pcm in self.pcm[..filled].chunks(codec.longest().max(1)) {
+            let len = encoder.encode.encode(pcm, &mut self.payload);
+            let payload = &self.payload[..len.min(MAX_PAYLOAD)];
+            on(Encoded { payload_type: encoder.payload_type, later, payload });
+            later += pcm.len() as u32 * (codec.clock_hz() / 1_000) / (codec.rate().hz() / 1_000);
+        }
+    }
+}
+
+fn between(from: SampleRate, to: SampleRate) -> Resampler {
+    Resampler::new(from, to).expect("every two rates of the engine have a converter")
+}
+
+/// Copies as far as both reach; silence behind that.
+fn fill(to: &mut [i16], from: &[i16]) {
+    let (given, rest) = to.split_at_mut(from.len().min(to.len()));
+    given.copy_from_slice(&from[..given.len()]);
+    rest.fill(0);
+}
