@@ -100,12 +100,14 @@ impl Sleepers {
     }
 }
 
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(shuttle)))]
 use linux::Bed;
-#[cfg(not(target_os = "linux"))]
+#[cfg(shuttle)]
+use modelled::Bed;
+#[cfg(not(any(target_os = "linux", shuttle)))]
 use portable::Bed;
 
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(shuttle)))]
 mod linux {
     use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
     use nix::sys::eventfd::{EfdFlags, EventFd};
@@ -136,7 +138,7 @@ mod linux {
     }
 }
 
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(any(target_os = "linux", shuttle)))]
 mod portable {
     use std::time::Duration;
 
@@ -166,6 +168,35 @@ mod portable {
             let parker = self.parker.lock().expect("nothing panics while it is held");
             parker.park_timeout(Duration::from_millis(u64::from(ms)));
             false
+        }
+    }
+}
+
+#[cfg(shuttle)]
+mod modelled {
+    use std::time::Duration;
+
+    use crate::sync::Parker;
+
+    pub(super) struct Bed(Parker);
+
+    impl Bed {
+        pub(super) fn new() -> std::io::Result<Self> {
+            Ok(Bed(Parker::default()))
+        }
+
+        pub(super) fn wake(&self) {
+            self.0.unpark();
+        }
+
+        /// Whether it was woken within the time. A second is for ever here: nothing may need it to
+        /// be over, so that a lost wake-up is found.
+        pub(super) fn wait(&self, ms: u16) -> bool {
+            if ms < 1_000 {
+                return self.0.park_for(Duration::from_millis(u64::from(ms)));
+            }
+            self.0.park();
+            true
         }
     }
 }
