@@ -65,18 +65,22 @@ impl Sleepers {
         (0..self.beds.len()).for_each(|_| self.wake_one());
     }
 
-    /// Sleeps as worker `worker`, for `ms` milliseconds at most, unless there is work. If nothing
-    /// came and `is_idle`, it leaves, so long as more than `keep` workers sleep.
+    /// Sleeps as worker `worker`, unless there is work, for at most so many milliseconds as `ms` says
+    /// after it has lain down: whoever has it say less and then wakes all is heard by all. If
+    /// nothing came and `is_idle`, it leaves, so long as more than `keep` workers sleep.
     pub(crate) fn sleep(
         &self,
         worker: usize,
-        ms: u16,
+        ms: impl FnOnce() -> u16,
         has_work: impl FnOnce() -> bool,
         is_idle: impl FnOnce() -> bool,
         keep: u32,
     ) -> Rest {
         self.roster.lie_down(worker);
-        if !has_work() && !self.bed(worker).wait(ms) && is_idle() && self.roster.leave(worker, keep)
+        if !has_work()
+            && !self.bed(worker).wait(ms())
+            && is_idle()
+            && self.roster.leave(worker, keep)
         {
             return Rest::Gone;
         }
