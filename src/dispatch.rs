@@ -210,6 +210,8 @@ impl Inbox {
                 Pop::Lagged(missed) => {
                     (self.handler)(Delivery::Lagged(missed));
                     began = core.clock().now();
+                    // What was lost may be the last that somebody waits for.
+                    core.mailbox().note_handled();
                 }
                 Pop::Empty => {
                     if self.source.try_sleep(core.mailbox()) {
