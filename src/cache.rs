@@ -28,7 +28,8 @@ use crate::pull::{PullSubscription, TryRecvError};
 use crate::ring::Message;
 use crate::subscription::{BusEnded, Delivery, Subscribe, Subscription};
 use crate::sync::{
-    AcqRel, Acquire, Arc, ArcSwap, AtomicU64, RandomState, Relaxed, Release, SeqCst, fence, thread,
+    AcqRel, Acquire, Arc, ArcSwap, AtomicU64, RandomState, Relaxed, Release, SeqCst, broken, fence,
+    thread,
 };
 use crate::topic::{EntityId, Topic};
 
@@ -261,8 +262,13 @@ impl<S: Snapshot> Cache<S> {
                 known
                     .extend(state.iter().map(|entry| ((key.clone(), entry.origin), entry.version)));
             });
+            let stored =
+                if broken("cache.stored.order") { self.store.stored.load(Acquire) } else { stored };
             // The loads above come before this one.
             fence(Acquire);
+            if broken("cache.sweeps") {
+                return Ok(Follower { snapshot, known, stored, events });
+            }
             if sweeps.is_multiple_of(2) && self.store.sweeps.load(Relaxed) == sweeps {
                 return Ok(Follower { snapshot, known, stored, events });
             }

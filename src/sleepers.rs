@@ -10,7 +10,7 @@
 use std::io;
 
 use crate::roster::Roster;
-use crate::sync::OnceLock;
+use crate::sync::{OnceLock, broken};
 
 pub(crate) struct Sleepers {
     roster: Roster,
@@ -77,7 +77,7 @@ impl Sleepers {
         keep: u32,
     ) -> Rest {
         self.roster.lie_down(worker);
-        if !has_work()
+        if (broken("sleepers.look") || !has_work())
             && !self.bed(worker).wait(ms())
             && is_idle()
             && self.roster.leave(worker, keep)

@@ -14,7 +14,7 @@ const BATCH: usize = 10;
 const DEPTH: usize = 3;
 
 /// Runs of a scenario, if `STASIS_SHUTTLE_ITERATIONS` does not say.
-const RUNS: usize = 4_000;
+const RUNS: usize = 3_000;
 
 /// Plays `scenario` many times, or what `STASIS_SHUTTLE_SEED` says.
 pub fn play(name: &'static str, scenario: fn()) {

@@ -25,8 +25,13 @@ pub fn once_in(times: u32) -> bool {
 
 /// A bus with few workers, which may become more and fewer.
 pub fn any_bus() -> Bus {
+    bus_with(draw(3) as usize)
+}
+
+/// A bus whose pool can grow by so many workers.
+pub fn bus_with(spare: usize) -> Bus {
     let workers = 1 + draw(2) as usize;
-    let max_workers = workers + draw(3) as usize;
+    let max_workers = workers + spare;
     let idle_timeout = Duration::from_millis(u64::from(draw(50)));
     Bus::new(Settings { workers, max_workers, idle_timeout, ..Settings::default() }).unwrap()
 }
@@ -38,7 +43,7 @@ pub fn any_policy() -> Overflow {
     match draw(6) {
         0 => Overflow::DropNewest,
         1 => Overflow::DropOldest,
-        2 => Overflow::Spill { limit: 1 + draw(3) as usize },
+        2 => Overflow::Spill { limit: draw(3) as usize },
         3 => Overflow::Spill { limit: usize::MAX },
         4 => by_publisher(),
         _ => Overflow::Block,

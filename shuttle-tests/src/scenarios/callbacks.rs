@@ -5,13 +5,13 @@ use std::sync::{Arc, Mutex};
 use shuttle::thread;
 use stasis_bus::{Delivery, JoinError, Subscription, Topic};
 
-use crate::reader::{Reader, Watched, any_bus, any_subscribe, draw, once_in, publish_words, see};
+use crate::reader::{Reader, Watched, any_subscribe, bus_with, draw, once_in, publish_words, see};
 use crate::watch::Word;
 
 /// Callbacks answer to another topic, whose subscribers may be full; one ends itself, one joins
 /// another, one subscribes and leaves. Publishers go on meanwhile; every join returns.
 pub fn callbacks_change_the_topology() {
-    let bus = any_bus();
+    let bus = bus_with(1 + draw(2) as usize); // one callback waits for another
     let (topic, answers) = (bus.topic("talk"), bus.topic("answers"));
     let alive = Arc::new(());
     let listener = Reader::any(&answers);
@@ -81,8 +81,7 @@ fn quitting(topic: &Topic) -> (Shared, Watched) {
     (own, watched)
 }
 
-/// Joins `other` at its first word, if nobody else does: on a thread of its own, where it takes no
-/// worker away.
+/// Joins `other` at once, if nobody else does: a worker is away meanwhile.
 fn joining(topic: &Topic, other: Shared) -> Acting {
     let watched = Watched::default();
     let books = watched.clone();
@@ -93,8 +92,7 @@ fn joining(topic: &Topic, other: Shared) -> Acting {
             other.join().unwrap();
         }
     };
-    let subscribe = any_subscribe(topic).overflow(stasis_bus::Overflow::DropOldest);
-    (subscribe.on_thread("joins", handler).unwrap(), watched)
+    (any_subscribe(topic).callback(handler).unwrap(), watched)
 }
 
 /// Subscribes another callback to `answers` for a moment, at each delivery.

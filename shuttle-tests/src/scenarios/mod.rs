@@ -14,6 +14,10 @@ pub const SCENARIOS: &[(&str, fn())] = &[
     ("callbacks_change_the_topology", callbacks::callbacks_change_the_topology),
     ("the_bus_ends_amid_everything", ending::the_bus_ends_amid_everything),
     ("a_follower_knows_what_the_cache_knows", following::a_follower_knows_what_the_cache_knows),
+    (
+        "a_follower_comes_while_entries_are_swept_away",
+        following::a_follower_comes_while_entries_are_swept_away,
+    ),
     ("a_route_that_stays_misses_nothing", routes::a_route_that_stays_misses_nothing),
 ];
 
