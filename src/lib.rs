@@ -140,14 +140,10 @@ pub use self::{
 };
 pub use stamp::Stamp;
 
-/// The lock-free parts that have no public name, for their models.
 #[cfg(loom)]
-pub mod model {
-    pub use crate::gate::Gate;
-    pub use crate::marks::{Mark, Page};
-    pub use crate::ring::{FreeStack, Lease, Lessor, Pass, Reader, Readers, Shown};
-    pub use crate::roster::Roster;
-}
+pub mod model;
+#[cfg(loom)]
+use model::topic;
 
 /// The README's program runs, too.
 #[cfg(doctest)]

@@ -14,8 +14,9 @@ mod shuttle_arm;
 pub(crate) use self::core_arm::*;
 #[cfg(loom)]
 pub(crate) use self::loom_arm::*;
+pub(crate) use self::plain_cell::PlainCell;
 #[cfg(not(loom))]
-pub(crate) use self::plain_cell::UnsafeCell;
+pub(crate) use self::plain_cell::PlainCell as UnsafeCell;
 #[cfg(shuttle)]
 pub(crate) use self::shuttle_arm::*;
 
@@ -48,18 +49,19 @@ mod core_arm {
     }
 }
 
-#[cfg(not(loom))]
 mod plain_cell {
-    /// `core`'s cell with loom's interface: access is a closure, so that a model can watch it.
+    /// `core`'s cell with loom's interface: access is a closure, so that a model can watch it. This
+    /// one is not watched, and begins where its value does.
     #[derive(Debug)]
     #[repr(transparent)]
-    pub(crate) struct UnsafeCell<T>(core::cell::UnsafeCell<T>);
+    pub(crate) struct PlainCell<T>(core::cell::UnsafeCell<T>);
 
-    impl<T> UnsafeCell<T> {
+    impl<T> PlainCell<T> {
         pub(crate) const fn new(value: T) -> Self {
-            UnsafeCell(core::cell::UnsafeCell::new(value))
+            PlainCell(core::cell::UnsafeCell::new(value))
         }
 
+        #[cfg_attr(loom, allow(dead_code))]
         #[inline(always)]
         pub(crate) fn with<R>(&self, f: impl FnOnce(*const T) -> R) -> R {
             f(self.0.get())

@@ -1,12 +1,12 @@
 //! The models, one function each, so that tests and their broken twins run the same.
 
 use loom::cell::UnsafeCell;
-use loom::sync::Arc;
 use loom::sync::atomic::AtomicUsize;
 use loom::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use loom::sync::{Arc, Mutex};
 use loom::thread;
-use stasis_bus::model::{FreeStack, Gate, Lessor, Mark, Page, Readers, Roster};
-use stasis_bus::ring::{Pop, Refused, evicting_ring, ring};
+use stasis_bus::model::{FreeStack, Gate, Lessor, Mark, Message, Page, Publisher, Readers, Roster};
+use stasis_bus::ring::{Consumer, Pop, Refused, evicting_ring, ring};
 
 /// A model by name.
 pub const MODELS: &[(&str, fn())] = &[
@@ -16,6 +16,14 @@ pub const MODELS: &[(&str, fn())] = &[
     ("closing_meets_a_late_producer", closing_meets_a_late_producer),
     ("a_loss_at_the_end_is_told_or_not_counted", a_loss_at_the_end_is_told_or_not_counted),
     ("a_sleeping_consumer_is_always_woken", a_sleeping_consumer_is_always_woken),
+    (
+        "a_consumer_sleeps_while_what_comes_next_is_only_claimed",
+        a_consumer_sleeps_while_what_comes_next_is_only_claimed,
+    ),
+    (
+        "a_callback_is_queued_once_and_never_left_with_messages",
+        a_callback_is_queued_once_and_never_left_with_messages,
+    ),
     ("a_mark_is_never_lost", a_mark_is_never_lost),
     ("a_worker_never_sleeps_through_work", a_worker_never_sleeps_through_work),
     (
@@ -28,6 +36,11 @@ pub const MODELS: &[(&str, fn())] = &[
         either_somebody_sleeps_or_the_watcher_watches,
     ),
     ("cells_come_back_whole_from_two_threads", cells_come_back_whole_from_two_threads),
+    ("a_cell_is_used_again_after_its_last_reader", a_cell_is_used_again_after_its_last_reader),
+    (
+        "a_message_on_the_heap_ends_after_its_last_reader",
+        a_message_on_the_heap_ends_after_its_last_reader,
+    ),
     ("the_last_to_return_frees_once", the_last_to_return_frees_once),
     ("a_shown_value_outlives_its_readers", a_shown_value_outlives_its_readers),
     ("a_list_is_replaced_and_its_ring_closed", a_list_is_replaced_and_its_ring_closed),
@@ -220,6 +233,99 @@ fn a_sleeping_consumer_is_always_woken() {
     assert!(matches!(consumer.pop(), Pop::Value(_)));
 }
 
+/// A producer evicts the oldest value and puts a new one in, while the consumer, which has taken what
+/// there was, goes to sleep: it sleeps and is woken, or it finds something. Once what it was about to
+/// take may be gone, but it does not look again and again while the producer is interrupted.
+fn a_consumer_sleeps_while_what_comes_next_is_only_claimed() {
+    let (producer, mut consumer) = evicting_ring(2);
+    producer.push(1u32).unwrap();
+    let gate = Arc::new(Gate::busy());
+    let writer = {
+        let gate = gate.clone();
+        thread::spawn(move || {
+            producer.evict();
+            producer.push(2).unwrap();
+            Gate::fence();
+            gate.knock()
+        })
+    };
+    let (mut asleep, mut in_vain) = (false, 0);
+    for _ in 0..3 {
+        asleep = asleep || gate.try_sleep(|| consumer.has_news());
+        in_vain += u32::from(!asleep && consumer.pop() == Pop::Empty);
+    }
+    assert!(in_vain <= 1, "awake for nothing");
+    let woken = writer.join().unwrap();
+    if asleep && consumer.has_news() {
+        assert!(woken, "asleep with news, and nobody wakes it");
+    }
+}
+
+/// A publisher publishes twice to a callback that two workers run, one delivery a turn: it is never
+/// queued while it is queued or run, and at the end everything was delivered.
+fn a_callback_is_queued_once_and_never_left_with_messages() {
+    struct Callback {
+        gate: Gate,
+        /// So often it is in the queue.
+        queued: AtomicUsize,
+        inbox: Mutex<(Consumer<u32>, u32)>,
+    }
+    impl Callback {
+        fn queue(&self) {
+            assert_eq!(self.queued.fetch_add(1, Release), 0, "queued twice");
+        }
+
+        /// A worker's turn; `false` if it finds nothing to run.
+        fn turn(&self) -> bool {
+            if self.queued.swap(0, Acquire) == 0 {
+                return false;
+            }
+            let mut inbox = self.inbox.lock().unwrap();
+            let (consumer, delivered) = &mut *inbox;
+            let is_asleep = match consumer.pop() {
+                Pop::Value(_) => {
+                    *delivered += 1;
+                    false
+                }
+                _ => self.gate.try_sleep(|| consumer.has_news()),
+            };
+            drop(inbox);
+            if !is_asleep {
+                self.queue();
+            }
+            true
+        }
+    }
+
+    let (producer, consumer) = ring(2);
+    let callback = Arc::new(Callback {
+        gate: Gate::asleep(),
+        queued: AtomicUsize::new(0),
+        inbox: Mutex::new((consumer, 0)),
+    });
+    let publisher = {
+        let callback = callback.clone();
+        thread::spawn(move || {
+            for message in 0..2 {
+                producer.push(message).unwrap();
+                Gate::fence();
+                if callback.gate.knock() {
+                    callback.queue();
+                }
+            }
+        })
+    };
+    let worker = {
+        let callback = callback.clone();
+        thread::spawn(move || while callback.turn() {})
+    };
+    while callback.turn() {}
+    publisher.join().unwrap();
+    worker.join().unwrap();
+    while callback.turn() {}
+    assert_eq!(callback.inbox.lock().unwrap().1, 2, "left with messages");
+}
+
 /// Two subscriptions of one word are marked while a worker takes the marks: what was written before a mark is
 /// seen by whoever takes it, and no mark stays behind unseen.
 fn a_mark_is_never_lost() {
@@ -345,38 +451,84 @@ fn cells_come_back_whole_from_two_threads() {
     assert_eq!(taken, [1, 1]);
 }
 
+/// The payload of a message, which is all that there is to read.
+fn read(message: &Message) -> u64 {
+    *message.downcast_ref().expect("what was published")
+}
+
+/// Two subscribers read a message in the pool's only cell, and let it go, while the publisher tries to
+/// publish the next one: if it gets the cell, everybody is done with what was in it.
+fn a_cell_is_used_again_after_its_last_reader() {
+    let mut publisher = Publisher::new(1);
+    let shares = publisher.publish(1, 2).expect("the cell is free");
+    let readers: Vec<_> = shares
+        .into_iter()
+        .map(|message| thread::spawn(move || assert_eq!(read(&message), 1)))
+        .collect();
+    let early = publisher.publish(2, 1);
+    readers.into_iter().for_each(|reader| reader.join().unwrap());
+    let next = early.or_else(|| publisher.publish(2, 1)).expect("the cell has come back");
+    assert_eq!(read(&next[0]), 2);
+    assert!(publisher.publish(3, 1).is_none(), "every cell is out");
+}
+
+/// Two subscribers read a message on the heap while the publisher takes a share back that a third
+/// has refused: whoever is last ends the payload, once, after everybody's use.
+fn a_message_on_the_heap_ends_after_its_last_reader() {
+    let (publisher, ends) = (Publisher::new(1), Arc::new(AtomicUsize::new(0)));
+    let payload = Watched { content: UnsafeCell::new(7), ends: ends.clone() };
+    let mut readers = Vec::new();
+    publisher.publish_on_heap(payload, 2, |shares| {
+        readers.extend(shares.into_iter().map(|message| {
+            thread::spawn(move || {
+                let payload: &Watched = message.downcast_ref().expect("what was published");
+                payload.read();
+            })
+        }));
+    });
+    readers.into_iter().for_each(|reader| reader.join().unwrap());
+    assert_eq!(ends.load(Relaxed), 1);
+}
+
+/// An object that is read by several, and whose end counts and must come after.
+struct Watched {
+    content: UnsafeCell<u32>,
+    ends: Arc<AtomicUsize>,
+}
+
+impl Watched {
+    fn read(&self) {
+        // SAFETY: a shared read while the object lives, or loom will say so.
+        assert_eq!(self.content.with(|content| unsafe { *content }), 7);
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        // SAFETY: the end of the object is exclusive, or loom will say so.
+        self.content.with_mut(|content| unsafe { *content = 0 });
+        self.ends.fetch_add(1, Relaxed);
+    }
+}
+
+// SAFETY (model): shared reads of `content` only, and the write at its end.
+unsafe impl Send for Watched {}
+// SAFETY (model): as above.
+unsafe impl Sync for Watched {}
+
 /// The owner goes while two leases are out: whoever is last frees, once, after everybody's use.
 fn the_last_to_return_frees_once() {
-    struct Watched {
-        content: UnsafeCell<u32>,
-        frees: Arc<AtomicUsize>,
-    }
-    impl Drop for Watched {
-        fn drop(&mut self) {
-            // SAFETY: the end of the object is exclusive, or loom will say so.
-            self.content.with_mut(|content| unsafe { *content = 0 });
-            self.frees.fetch_add(1, Relaxed);
-        }
-    }
-    // SAFETY (model): shared reads of `content` only, and the write at its end.
-    unsafe impl Send for Watched {}
-    // SAFETY (model): as above.
-    unsafe impl Sync for Watched {}
-
-    let frees = Arc::new(AtomicUsize::new(0));
-    let lessor = Lessor::new(Watched { content: UnsafeCell::new(7), frees: frees.clone() });
+    let ends = Arc::new(AtomicUsize::new(0));
+    let lessor = Lessor::new(Watched { content: UnsafeCell::new(7), ends: ends.clone() });
     let readers: Vec<_> = (0..2)
         .map(|_| {
             let lease = lessor.lend();
-            thread::spawn(move || {
-                // SAFETY: a shared read while the lease is held.
-                assert_eq!(lease.content.with(|content| unsafe { *content }), 7);
-            })
+            thread::spawn(move || lease.read())
         })
         .collect();
     drop(lessor);
     readers.into_iter().for_each(|reader| reader.join().unwrap());
-    assert_eq!(frees.load(Relaxed), 1);
+    assert_eq!(ends.load(Relaxed), 1);
 }
 
 /// A value is replaced, and its end comes as soon as it is said to be unread, while a reader makes

@@ -17,12 +17,16 @@ models! {
     closing_meets_a_late_producer
     a_loss_at_the_end_is_told_or_not_counted
     a_sleeping_consumer_is_always_woken
+    a_consumer_sleeps_while_what_comes_next_is_only_claimed
+    a_callback_is_queued_once_and_never_left_with_messages
     a_mark_is_never_lost
     a_worker_never_sleeps_through_work
     a_wake_up_never_goes_to_a_worker_that_has_left
     two_workers_do_not_both_leave_the_last_place
     either_somebody_sleeps_or_the_watcher_watches
     cells_come_back_whole_from_two_threads
+    a_cell_is_used_again_after_its_last_reader
+    a_message_on_the_heap_ends_after_its_last_reader
     the_last_to_return_frees_once
     a_shown_value_outlives_its_readers
     a_list_is_replaced_and_its_ring_closed

@@ -132,16 +132,13 @@ impl Reader {
         match self {
             Reader::Called(subscription, watched) => {
                 subscription.join().unwrap();
-                let (id, stats) = (subscription.id(), subscription.stats());
-                watched.lock().unwrap().check(id, &stats, "a callback");
-                stats
+                let watch = watched.try_lock().expect("it has ended");
+                watch.check(subscription.id(), || subscription.stats(), "a callback")
             }
             Reader::Pulling(told_to_end, thread) => {
                 told_to_end.store(true, SeqCst);
                 let (subscription, watch) = thread.join().unwrap();
-                let stats = subscription.stats();
-                watch.check(subscription.id(), &stats, "a thread");
-                stats
+                watch.check(subscription.id(), || subscription.stats(), "a thread")
             }
         }
     }

@@ -39,9 +39,7 @@
 
 mod free_stack;
 mod lease;
-#[cfg(not(loom))]
 mod message;
-#[cfg(not(loom))]
 mod pool;
 mod shown;
 mod slot;
@@ -56,13 +54,9 @@ pub use self::free_stack::FreeStack;
 pub(crate) use self::lease::Lessor;
 #[cfg(loom)]
 pub use self::lease::{Lease, Lessor};
-#[cfg(not(loom))]
 pub use self::message::Message;
-#[cfg(not(loom))]
 pub(crate) use self::message::{Meta, Shares};
-#[cfg(not(loom))]
 pub use self::pool::CELL_PAYLOAD;
-#[cfg(not(loom))]
 pub(crate) use self::pool::CellPool;
 #[cfg(not(loom))]
 pub(crate) use self::shown::{Pass, Reader, Readers, Shown};

@@ -12,7 +12,7 @@ use core::ptr::NonNull;
 use super::free_stack::FreeStack;
 use super::lease::{Lease, Lessor};
 use super::message::{Header, Meta, Shares, VTable};
-use crate::sync::{AtomicU64, UnsafeCell};
+use crate::sync::{AtomicU64, PlainCell, UnsafeCell};
 
 /// The largest payload that fits a pool cell, in bytes.
 pub const CELL_PAYLOAD: usize = 96;
@@ -20,8 +20,9 @@ pub const CELL_PAYLOAD: usize = 96;
 /// One preallocated block.
 #[repr(C, align(64))]
 struct Cell {
-    /// Written at each publication; a live header while shares are out.
-    header: UnsafeCell<MaybeUninit<Header>>,
+    /// Written at each publication; a live header while shares are out. Plain, so that its address is
+    /// the header's under loom, too, which watches the payload instead.
+    header: PlainCell<MaybeUninit<Header>>,
     /// Keeps the pool while the cell is out. On the header's line: both are written each time.
     pool: UnsafeCell<Option<Lease<Cells>>>,
     number: u32,
@@ -58,7 +59,7 @@ impl CellPool {
         (0..count).rev().for_each(|cell| free.put(cell));
         let cells = (0..count)
             .map(|number| Cell {
-                header: UnsafeCell::new(MaybeUninit::uninit()),
+                header: PlainCell::new(MaybeUninit::uninit()),
                 // Written, so that the memory is there before the first publication.
                 payload: UnsafeCell::new(Payload([MaybeUninit::new(0); CELL_PAYLOAD])),
                 number,
