@@ -24,13 +24,11 @@ use std::marker::PhantomData;
 use std::ops::Deref;
 
 use crate::bus::Bus;
+use crate::progress::Progress;
 use crate::pull::{PullSubscription, TryRecvError};
 use crate::ring::Message;
 use crate::subscription::{BusEnded, Delivery, Subscribe, Subscription};
-use crate::sync::{
-    AcqRel, Acquire, Arc, ArcSwap, AtomicU64, RandomState, Relaxed, Release, SeqCst, broken, fence,
-    thread,
-};
+use crate::sync::{Arc, ArcSwap, RandomState};
 use crate::topic::{EntityId, Topic};
 
 /// A message type of which the last one is worth keeping.
@@ -142,10 +140,7 @@ const CLEARED: usize = if cfg!(shuttle) { 2 } else { 1_024 };
 struct Store<S: Snapshot> {
     shards: Box<[ArcSwap<Shard<S>>]>,
     hasher: RandomState,
-    /// The number of the last update that was stored.
-    stored: AtomicU64,
-    /// Odd while cleared entries are being swept away.
-    sweeps: AtomicU64,
+    progress: Progress,
 }
 
 /// The last snapshot of everything that was published to a topic.
@@ -166,8 +161,7 @@ impl<S: Snapshot> Cache<S> {
         let store = Arc::new(Store {
             shards: (0..SHARDS).map(|_| ArcSwap::default()).collect(),
             hasher: RandomState::default(),
-            stored: AtomicU64::new(0),
-            sweeps: AtomicU64::new(0),
+            progress: Progress::new(),
         });
         let updates = bus.topic(&format!("{}-cached", topic.name()));
         let mut writer = Writer {
@@ -249,31 +243,16 @@ impl<S: Snapshot> Cache<S> {
     ) -> Result<Follower<S>, BusEnded> {
         let subscribe = with(self.updates.subscribe()).filter(crate::Filter::nothing());
         let events = subscribe.accept::<CacheUpdate<S>>().pull()?;
-        // Pairs with the fence in `Writer::change`: an update that missed our subscription is seen
-        // in the store.
-        fence(SeqCst);
-        loop {
-            let sweeps = self.store.sweeps.load(Acquire);
-            // Before the state: what is stored later has a larger number.
-            let stored = self.store.stored.load(Acquire);
+        let (stored, (snapshot, known)) = self.store.progress.read(|| {
             let (mut snapshot, mut known) = (Vec::new(), HashMap::new());
             self.store.visit(|key, state| {
                 snapshot.extend(present(state));
                 known
                     .extend(state.iter().map(|entry| ((key.clone(), entry.origin), entry.version)));
             });
-            let stored =
-                if broken("cache.stored.order") { self.store.stored.load(Acquire) } else { stored };
-            // The loads above come before this one.
-            fence(Acquire);
-            if broken("cache.sweeps") {
-                return Ok(Follower { snapshot, known, stored, events });
-            }
-            if sweeps.is_multiple_of(2) && self.store.sweeps.load(Relaxed) == sweeps {
-                return Ok(Follower { snapshot, known, stored, events });
-            }
-            thread::yield_now();
-        }
+            (snapshot, known)
+        });
+        Ok(Follower { snapshot, known, stored, events })
     }
 }
 
@@ -355,10 +334,7 @@ impl<S: Snapshot> Writer<S> {
                 shard.insert(key.clone(), Arc::new(ArcSwap::from_pointee(state)));
             }),
         }
-        // Pairs with the Acquire in `subscribe_with_snapshot`: the entry is there.
-        self.store.stored.store(version, Release);
-        // Pairs with the fence there: who subscribes too late for the update finds it stored.
-        fence(SeqCst);
+        self.store.progress.has_stored(version);
         if new.is_none() {
             self.cleared.push_back((key.clone(), origin, version));
         }
@@ -370,22 +346,27 @@ impl<S: Snapshot> Writer<S> {
 
     /// Forgets the older half of what was cleared.
     fn sweep(&mut self) {
-        self.store.sweeps.fetch_add(1, AcqRel);
-        for (key, origin, version) in self.cleared.drain(..CLEARED / 2) {
-            let Some(place) = self.store.state(&key) else { continue };
-            let mut state = State::clone(&place.load());
-            // It may have come back since, and gone again.
-            state.retain(|entry| entry.origin != origin || entry.version != version);
-            match state.is_empty() {
-                true => self.store.replace_shard(&key, |shard| drop(shard.remove(&key))),
-                false => place.store(Arc::new(state)),
+        let (store, cleared) = (&self.store, &mut self.cleared);
+        store.progress.sweep(|| {
+            for (key, origin, version) in cleared.drain(..CLEARED / 2) {
+                store.forget(&key, origin, version);
             }
-        }
-        self.store.sweeps.fetch_add(1, Release);
+        });
     }
 }
 
 impl<S: Snapshot> Store<S> {
+    /// Forgets an entry that was cleared by this update. It may have come back since, and gone again.
+    fn forget(&self, key: &S::Key, origin: EntityId, version: u64) {
+        let Some(place) = self.state(key) else { return };
+        let mut state = State::clone(&place.load());
+        state.retain(|entry| entry.origin != origin || entry.version != version);
+        match state.is_empty() {
+            true => self.replace_shard(key, |shard| drop(shard.remove(key))),
+            false => place.store(Arc::new(state)),
+        }
+    }
+
     fn replace_shard(&self, key: &S::Key, change: impl FnOnce(&mut Shard<S>)) {
         let place = self.shard(key);
         let mut shard = Shard::<S>::clone(&place.load());

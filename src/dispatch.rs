@@ -100,7 +100,8 @@ type Handler = Box<dyn FnMut(Delivery) + Send>;
 /// A subscription with a callback, as the pool sees it.
 pub(crate) struct Runner {
     core: Arc<SubscriptionCore>,
-    /// Locked by the one worker that runs it: never contended.
+    /// Locked by the worker that runs it. One that found nothing and let it sleep may still be
+    /// looking once more when the next one comes: then that one waits for it to see.
     inbox: Mutex<Option<Inbox>>,
     outcome: Mutex<Option<Result<(), JoinError>>>,
     has_outcome: Condvar,

@@ -77,6 +77,7 @@ mod overflow;
 mod panics;
 #[cfg(not(loom))]
 mod pool;
+mod progress;
 #[cfg(not(loom))]
 mod pull;
 pub mod ring;

@@ -2,6 +2,7 @@
 
 pub use crate::gate::Gate;
 pub use crate::marks::{Mark, Page};
+pub use crate::progress::Progress;
 pub use crate::ring::{FreeStack, Lease, Lessor, Message, Pass, Reader, Readers, Shown};
 pub use crate::roster::Roster;
 

@@ -91,6 +91,10 @@ mod loom_arm {
         loom::thread::yield_now();
     }
 
+    pub(crate) mod thread {
+        pub(crate) use loom::thread::yield_now;
+    }
+
     use super::broken;
 
     /// The ordering, or `Relaxed` when `STASIS_BREAK` names this site.

@@ -5,7 +5,9 @@ use loom::sync::atomic::AtomicUsize;
 use loom::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use loom::sync::{Arc, Mutex};
 use loom::thread;
-use stasis_bus::model::{FreeStack, Gate, Lessor, Mark, Message, Page, Publisher, Readers, Roster};
+use stasis_bus::model::{
+    FreeStack, Gate, Lessor, Mark, Message, Page, Progress, Publisher, Readers, Roster,
+};
 use stasis_bus::ring::{Consumer, Pop, Refused, evicting_ring, ring};
 
 /// A model by name.
@@ -41,6 +43,11 @@ pub const MODELS: &[(&str, fn())] = &[
         "a_message_on_the_heap_ends_after_its_last_reader",
         a_message_on_the_heap_ends_after_its_last_reader,
     ),
+    (
+        "a_follower_has_the_state_and_then_every_change",
+        a_follower_has_the_state_and_then_every_change,
+    ),
+    ("a_follower_is_not_misled_by_a_sweep", a_follower_is_not_misled_by_a_sweep),
     ("the_last_to_return_frees_once", the_last_to_return_frees_once),
     ("a_shown_value_outlives_its_readers", a_shown_value_outlives_its_readers),
     ("a_list_is_replaced_and_its_ring_closed", a_list_is_replaced_and_its_ring_closed),
@@ -488,6 +495,63 @@ fn a_message_on_the_heap_ends_after_its_last_reader() {
     });
     readers.into_iter().for_each(|reader| reader.join().unwrap());
     assert_eq!(ends.load(Relaxed), 1);
+}
+
+/// A cache changes two entries, and tells it to who is on its list, while a follower gets on the list
+/// and reads the state: each change is in the state or told, never neither, never both as news.
+fn a_follower_has_the_state_and_then_every_change() {
+    let cache = Arc::new((Progress::new(), [AtomicUsize::new(0), AtomicUsize::new(0)]));
+    let (updates, mut told) = ring(2);
+    let is_listed = Arc::new(AtomicUsize::new(0));
+    let writer = {
+        let (cache, is_listed) = (cache.clone(), is_listed.clone());
+        thread::spawn(move || {
+            let (progress, entries) = &*cache;
+            for version in [1, 2] {
+                entries[version - 1].store(version, Release); // as an arc-swap does
+                progress.has_stored(version as u64);
+                if is_listed.load(Acquire) == 1 {
+                    updates.push(version).unwrap();
+                }
+            }
+        })
+    };
+    is_listed.store(1, Release);
+    let (progress, entries) = &*cache;
+    let (stored, known) = progress.read(|| [0, 1].map(|entry: usize| entries[entry].load(Acquire)));
+    writer.join().unwrap();
+    let mut news = Vec::new();
+    while let Pop::Value(version) = told.pop() {
+        if version > known[version - 1].max(stored as usize) {
+            news.push(version);
+        }
+    }
+    for version in [1, 2] {
+        let is_known = known[version - 1] == version;
+        assert_eq!(u32::from(is_known) + u32::from(news.contains(&version)), 1, "{version}");
+    }
+}
+
+/// An entry is cleared and then swept away while a follower reads the state: if it finds no trace of
+/// the entry, it does not take the clearing for news, of which it could make nothing.
+fn a_follower_is_not_misled_by_a_sweep() {
+    const CLEARED: usize = 2;
+    const GONE: usize = 0;
+    let cache = Arc::new((Progress::new(), AtomicUsize::new(1)));
+    cache.0.has_stored(1);
+    let writer = {
+        let cache = cache.clone();
+        thread::spawn(move || {
+            let (progress, entry) = &*cache;
+            entry.store(CLEARED, Release);
+            progress.has_stored(2);
+            progress.sweep(|| entry.store(GONE, Release));
+        })
+    };
+    let (progress, entry) = &*cache;
+    let (stored, found) = progress.read(|| entry.load(Acquire));
+    writer.join().unwrap();
+    assert!(found != GONE || stored == 2, "told of the end of what it does not know");
 }
 
 /// An object that is read by several, and whose end counts and must come after.

@@ -27,6 +27,8 @@ models! {
     cells_come_back_whole_from_two_threads
     a_cell_is_used_again_after_its_last_reader
     a_message_on_the_heap_ends_after_its_last_reader
+    a_follower_has_the_state_and_then_every_change
+    a_follower_is_not_misled_by_a_sweep
     the_last_to_return_frees_once
     a_shown_value_outlives_its_readers
     a_list_is_replaced_and_its_ring_closed

@@ -17,8 +17,8 @@ const TWINS: &[(&str, &str)] = &[
     ("ring.end.settle", "the_bus_ends_amid_everything"),
     ("roster.leave.claimed", "everything_is_delivered_or_told"),
     ("marks.set.order", "callbacks_change_the_topology"),
-    ("cache.sweeps", "a_follower_comes_while_entries_are_swept_away"),
-    ("cache.stored.order", "a_follower_knows_what_the_cache_knows"),
+    ("progress.sweeps", "a_follower_comes_while_entries_are_swept_away"),
+    ("progress.stored.order", "a_follower_knows_what_the_cache_knows"),
 ];
 
 /// Runs within which a twin must be noticed.
