@@ -14,9 +14,8 @@ const TWINS: &[(&str, &str)] = &[
     ("dispatch.loss.handled", "everything_is_delivered_or_told"),
     ("ring.end.check", "the_bus_ends_amid_everything"),
     ("ring.close.check", "the_bus_ends_amid_everything"),
-    ("ring.end.settle", "the_bus_ends_amid_everything"),
     ("roster.leave.claimed", "everything_is_delivered_or_told"),
-    ("marks.set.order", "callbacks_change_the_topology"),
+    ("marks.set.order", "everything_is_delivered_or_told"),
     ("progress.sweeps", "a_follower_comes_while_entries_are_swept_away"),
     ("progress.stored.order", "a_follower_knows_what_the_cache_knows"),
 ];
