@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, Throughput};
 
-use fan_out::{CAPACITY, Contender, FanOut, group};
+use fan_out::{CAPACITY, Contender, FanOut, Policies, group};
 
 /// Publishes between two looks at how far the reader is.
 const BATCH: u64 = 128;
@@ -29,7 +29,7 @@ fn main() {
         group.throughput(Throughput::Elements(subscribers as u64));
         for contender in Contender::ALL {
             group.bench_function(BenchmarkId::new(contender.name(), subscribers), |bencher| {
-                let mut fan_out = contender.make(subscribers);
+                let mut fan_out = contender.make(subscribers, Policies::Lossless);
                 bencher.iter_custom(|count| time_deliveries(&mut fan_out, count, subscribers));
             });
         }
