@@ -5,7 +5,7 @@ CARGO := cargo
 ARGS :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test setup check lint doc unit benches loom stress bench
+.PHONY: help demo test setup check lint doc unit benches loom shuttle stress bench
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -13,7 +13,7 @@ help: ## List the targets
 demo: setup ## A conference on your sound devices, with two simulated phones (ARGS="--help")
 	@$(CARGO) run --locked --release --example conference -- $(ARGS)
 
-test: setup check lint doc unit benches loom ## Everything that must pass
+test: setup check lint doc unit benches loom shuttle ## Everything that must pass
 	@echo "All tests passed."
 
 setup: ## Install what is missing (C compiler, pkg-config, cmake, ALSA headers)
@@ -38,6 +38,9 @@ benches: ## Run each bench once, as a test
 # Flags in the environment would take the place of those that make a model of the code.
 loom: ## Model-check the lock-free parts, and their broken twins
 	env -u RUSTFLAGS $(CARGO) loom
+
+shuttle: ## Run the whole bus by a random scheduler (STASIS_SHUTTLE_ITERATIONS=100000 for longer)
+	env -u RUSTFLAGS $(CARGO) shuttle
 
 stress: ## Stress the bus (SECONDS=600)
 	STASIS_STRESS_SECONDS=$(or $(SECONDS),60) $(CARGO) test --locked --release --test stress -- --nocapture

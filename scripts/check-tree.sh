@@ -7,8 +7,8 @@ bad() {
     failed=1
 }
 
-stray=$(grep -rlE '(std|core)::sync::(atomic|Mutex|RwLock|Condvar|Arc)|loom::' src --include='*.rs' |
-    grep -v -e '^src/sync\.rs$' -e '^src/ring/tests\.rs$' || true)
+stray=$(grep -rlE '(std|core)::sync::(atomic|Mutex|RwLock|Condvar|Arc)|std::thread|loom::|shuttle::' src --include='*.rs' |
+    grep -v -e '^src/sync[./]' -e '^src/ring/tests\.rs$' || true)
 [ -z "$stray" ] || bad "these reach past src/sync.rs: $stray"
 
 unsafe_code=$(grep -rlE '\bunsafe\b' src --include='*.rs' | grep -v '^src/ring/' | grep -v '^src/sync\.rs$' || true)
@@ -17,7 +17,7 @@ unsafe_code=$(grep -rlE '\bunsafe\b' src --include='*.rs' | grep -v '^src/ring/'
 telephony=$(grep -rliE '\b(rtp|dtmf|codec|sip|leg|bridge)\b' src --include='*.rs' || true)
 [ -z "$telephony" ] || bad "the bus knows a telephony word: $telephony"
 
-open=$(grep -rnE 'todo!\(|unimplemented!\(|FIXME|XXX|#\[ignore' --include='*.rs' src media loom-tests tests benches examples || true)
+open=$(grep -rnE 'todo!\(|unimplemented!\(|FIXME|XXX|#\[ignore' --include='*.rs' src media loom-tests shuttle-tests tests benches examples || true)
 [ -z "$open" ] || bad "left open: $open"
 
 exit $failed

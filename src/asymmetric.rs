@@ -45,7 +45,7 @@ impl Asymmetric {
     }
 }
 
-#[cfg(all(target_os = "linux", not(loom)))]
+#[cfg(all(target_os = "linux", not(any(loom, shuttle))))]
 mod system {
     use rustix::thread::{MembarrierCommand, membarrier};
 
@@ -63,7 +63,7 @@ mod system {
     }
 }
 
-#[cfg(any(not(target_os = "linux"), loom))]
+#[cfg(any(not(target_os = "linux"), loom, shuttle))]
 mod system {
     pub(super) fn register() -> bool {
         false

@@ -2,9 +2,6 @@
 
 use std::collections::HashMap;
 
-use arc_swap::ArcSwap;
-use crossbeam_queue::SegQueue;
-
 use crate::clock::Clock;
 use crate::current::Current;
 use crate::dispatch::{self, Runner};
@@ -18,7 +15,10 @@ use crate::rt::RtPublisher;
 use crate::settings::{Settings, StartError};
 use crate::stamp::Stamp;
 use crate::subscription::SubscriptionCore;
-use crate::sync::{Acquire, Arc, AtomicBool, AtomicU64, Mutex, MutexGuard, Relaxed, Release, Weak};
+use crate::sync::{
+    Acquire, Arc, ArcSwap, AtomicBool, AtomicU64, Mutex, MutexGuard, Relaxed, Release, SegQueue,
+    Weak,
+};
 use crate::topic::{EntityId, Topic, TopicId, TopicShared};
 use crate::types::Types;
 

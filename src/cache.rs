@@ -19,17 +19,18 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
-use std::hash::{BuildHasher, Hash, RandomState};
+use std::hash::{BuildHasher, Hash};
 use std::marker::PhantomData;
 use std::ops::Deref;
-
-use arc_swap::ArcSwap;
 
 use crate::bus::Bus;
 use crate::pull::{PullSubscription, TryRecvError};
 use crate::ring::Message;
 use crate::subscription::{BusEnded, Delivery, Subscribe, Subscription};
-use crate::sync::{AcqRel, Acquire, Arc, AtomicU64, Relaxed, Release, SeqCst, fence};
+use crate::sync::{
+    AcqRel, Acquire, Arc, ArcSwap, AtomicU64, RandomState, Relaxed, Release, SeqCst, broken, fence,
+    thread,
+};
 use crate::topic::{EntityId, Topic};
 
 /// A message type of which the last one is worth keeping.
@@ -130,13 +131,13 @@ impl<S> Clone for Entry<S> {
 /// What is known of one key; few entries.
 type State<S> = Vec<Entry<S>>;
 /// Found by key; the state changes without the map.
-type Shard<S> = HashMap<<S as Snapshot>::Key, Arc<ArcSwap<State<S>>>>;
+type Shard<S> = HashMap<<S as Snapshot>::Key, Arc<ArcSwap<State<S>>>, RandomState>;
 
 /// A new key replaces its shard's map: this keeps the maps small.
-const SHARDS: usize = 64;
+const SHARDS: usize = if cfg!(shuttle) { 2 } else { 64 };
 
-/// Cleared entries that stay.
-const CLEARED: usize = 1_024;
+/// Cleared entries that stay. Under shuttle few, so that they are swept away.
+const CLEARED: usize = if cfg!(shuttle) { 2 } else { 1_024 };
 
 struct Store<S: Snapshot> {
     shards: Box<[ArcSwap<Shard<S>>]>,
@@ -202,7 +203,7 @@ impl<S: Snapshot> Cache<S> {
     pub fn new(bus: &Bus, topic: &Topic) -> Result<Self, BusEnded> {
         let store = Arc::new(Store {
             shards: (0..SHARDS).map(|_| ArcSwap::default()).collect(),
-            hasher: RandomState::new(),
+            hasher: RandomState::default(),
             stored: AtomicU64::new(0),
             sweeps: AtomicU64::new(0),
         });
@@ -299,12 +300,17 @@ impl<S: Snapshot> Cache<S> {
                 known
                     .extend(state.iter().map(|entry| ((key.clone(), entry.origin), entry.version)));
             });
+            let stored =
+                if broken("cache.stored.order") { self.store.stored.load(Acquire) } else { stored };
             // The loads above come before this one.
             fence(Acquire);
+            if broken("cache.sweeps") {
+                return Ok(Follower { snapshot, known, stored, events });
+            }
             if sweeps.is_multiple_of(2) && self.store.sweeps.load(Relaxed) == sweeps {
                 return Ok(Follower { snapshot, known, stored, events });
             }
-            std::thread::yield_now();
+            thread::yield_now();
         }
     }
 }

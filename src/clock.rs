@@ -1,8 +1,7 @@
 //! The bus's clock: the one place that reads the time for those who publish without passing it.
 
-use std::time::Instant;
-
 use crate::stamp::Stamp;
+use crate::sync::Instant;
 
 /// Reads the bus's time; copy it to whoever needs it (the shell of a media thread, say).
 #[derive(Clone, Copy, Debug)]

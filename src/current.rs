@@ -4,10 +4,8 @@
 //! at a thread's first look, and costs two locked instructions: so real-time publishers read the
 //! same value in a pass (`ring::shown`), which costs nothing and leaves nothing to free.
 
-use arc_swap::ArcSwap;
-
 use crate::ring::{Pass, Readers, Shown};
-use crate::sync::Arc;
+use crate::sync::{Arc, ArcSwap};
 
 /// The value that is current, and replaced under the bus's control lock.
 pub(crate) struct Current<T> {

@@ -6,7 +6,6 @@
 
 use std::cell::Cell;
 use std::ptr;
-use std::thread;
 
 use crate::bus::Core;
 use crate::mailbox::SubscriptionId;
@@ -14,7 +13,9 @@ use crate::pull;
 use crate::ring::Pop;
 use crate::source::Source;
 use crate::subscription::{Delivery, SubscriptionCore};
-use crate::sync::{Arc, Condvar, Mutex};
+#[cfg(shuttle)]
+use crate::sync::LocalCell;
+use crate::sync::{Arc, Condvar, Mutex, broken, thread, thread_local};
 
 /// Deliveries to one subscription before others have their turn.
 const BATCH: usize = 64;
@@ -209,6 +210,10 @@ impl Inbox {
                 Pop::Lagged(missed) => {
                     (self.handler)(Delivery::Lagged(missed));
                     began = core.clock().now();
+                    // What was lost may be the last that somebody waits for.
+                    if !broken("dispatch.loss.handled") {
+                        core.mailbox().note_handled();
+                    }
                 }
                 Pop::Empty => {
                     if self.source.try_sleep(core.mailbox()) {

@@ -7,7 +7,7 @@
 //! The two cross (each writes one thing and reads the other's), so each side has a sequentially
 //! consistent fence between its write and its read: at least one of them sees the other.
 
-use crate::sync::{AcqRel, AtomicBool, Relaxed, SeqCst, fence};
+use crate::sync::{AcqRel, AtomicBool, Relaxed, SeqCst, broken, fence};
 
 /// The gate of one consumer.
 pub struct Gate {
@@ -47,7 +47,7 @@ impl Gate {
         self.busy.swap(false, AcqRel);
         fence(SeqCst); // pairs with the producers' fence
         // With news, stay awake, unless a producer has taken the wake-up already.
-        !has_news() || self.busy.swap(true, AcqRel)
+        broken("gate.look") || !has_news() || self.busy.swap(true, AcqRel)
     }
 
     /// Wakes up by oneself (a time-out).

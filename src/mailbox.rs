@@ -17,7 +17,7 @@ use crate::source::Rest;
 use crate::staging::Staged;
 use crate::sync::{
     AcqRel, Acquire, AtomicBool, AtomicU32, AtomicU64, Condvar, Mutex, OnceLock, Relaxed, Release,
-    SeqCst, Weak, fence,
+    SeqCst, Weak, fence, thread,
 };
 use crate::topic::TopicId;
 
@@ -317,7 +317,7 @@ impl Mailbox {
                 return; // whoever runs it does the rest
             }
             if self.handled() < target {
-                std::thread::yield_now();
+                thread::yield_now();
             }
         }
     }

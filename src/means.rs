@@ -6,6 +6,7 @@ use crate::bus::Core;
 use crate::mailbox::{Mailbox, SubscriptionId};
 use crate::ring::{Message, Producer};
 use crate::rt::TRIES;
+use crate::sync::thread;
 
 /// How a publisher gets its message in.
 #[derive(Clone, Copy)]
@@ -61,7 +62,7 @@ impl Means<'_> {
     /// Lets other threads run, if it may.
     pub(crate) fn yield_now(&self) {
         if let Means::Ordinary(_) = self {
-            std::thread::yield_now();
+            thread::yield_now();
         }
     }
 

@@ -13,7 +13,6 @@
 //! costs nothing until it is called.
 
 use std::io;
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crossbeam_utils::CachePadded;
@@ -23,6 +22,7 @@ use crate::roster::Roster;
 use crate::settings::Settings;
 use crate::sleepers::Sleepers;
 use crate::stamp::Stamp;
+use crate::sync::thread::{self, JoinHandle};
 use crate::sync::{AcqRel, Acquire, Arc, AtomicU64, Mutex, MutexGuard, Relaxed};
 use crate::worker;
 

@@ -3,10 +3,8 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread};
 use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
 use futures_core::Stream;
 
 use crate::filter::Filter;
@@ -14,7 +12,8 @@ use crate::mailbox::{Mailbox, Reader, SubscriptionId, SubscriptionStats};
 use crate::ring::Pop;
 use crate::source::Source;
 use crate::subscription::{Delivery, SubscriptionCore};
-use crate::sync::Arc;
+use crate::sync::thread::{self, Thread};
+use crate::sync::{Arc, ArcSwapOption, thread_local};
 
 /// Who waits for a subscription's next delivery: a thread in `recv`, or a task.
 pub(crate) struct Waiter {

@@ -8,12 +8,10 @@ use std::any::{Any, TypeId, type_name};
 use std::collections::HashMap;
 use std::fmt;
 
-use arc_swap::ArcSwap;
-
 use crate::filter::Filter;
 use crate::ring::Message;
 use crate::subscription::{Delivery, SubscriptionCore};
-use crate::sync::{Arc, Mutex, OnceLock, Weak};
+use crate::sync::{Arc, ArcSwap, Mutex, OnceLock, Weak};
 
 /// A router's routes, to be changed from anywhere: from other threads, and from inside its own
 /// handlers. Cheap to clone, and keeps nothing alive.

@@ -10,7 +10,7 @@
 use std::io;
 
 use crate::roster::Roster;
-use crate::sync::OnceLock;
+use crate::sync::{OnceLock, broken};
 
 pub(crate) struct Sleepers {
     roster: Roster,
@@ -65,18 +65,22 @@ impl Sleepers {
         (0..self.beds.len()).for_each(|_| self.wake_one());
     }
 
-    /// Sleeps as worker `worker`, for `ms` milliseconds at most, unless there is work. If nothing
-    /// came and `is_idle`, it leaves, so long as more than `keep` workers sleep.
+    /// Sleeps as worker `worker`, unless there is work, for at most so many milliseconds as `ms` says
+    /// after it has lain down: whoever has it say less and then wakes all is heard by all. If
+    /// nothing came and `is_idle`, it leaves, so long as more than `keep` workers sleep.
     pub(crate) fn sleep(
         &self,
         worker: usize,
-        ms: u16,
+        ms: impl FnOnce() -> u16,
         has_work: impl FnOnce() -> bool,
         is_idle: impl FnOnce() -> bool,
         keep: u32,
     ) -> Rest {
         self.roster.lie_down(worker);
-        if !has_work() && !self.bed(worker).wait(ms) && is_idle() && self.roster.leave(worker, keep)
+        if (broken("sleepers.look") || !has_work())
+            && !self.bed(worker).wait(ms())
+            && is_idle()
+            && self.roster.leave(worker, keep)
         {
             return Rest::Gone;
         }
@@ -100,12 +104,14 @@ impl Sleepers {
     }
 }
 
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(shuttle)))]
 use linux::Bed;
-#[cfg(not(target_os = "linux"))]
+#[cfg(shuttle)]
+use modelled::Bed;
+#[cfg(not(any(target_os = "linux", shuttle)))]
 use portable::Bed;
 
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(shuttle)))]
 mod linux {
     use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
     use nix::sys::eventfd::{EfdFlags, EventFd};
@@ -136,7 +142,7 @@ mod linux {
     }
 }
 
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(any(target_os = "linux", shuttle)))]
 mod portable {
     use std::time::Duration;
 
@@ -166,6 +172,35 @@ mod portable {
             let parker = self.parker.lock().expect("nothing panics while it is held");
             parker.park_timeout(Duration::from_millis(u64::from(ms)));
             false
+        }
+    }
+}
+
+#[cfg(shuttle)]
+mod modelled {
+    use std::time::Duration;
+
+    use crate::sync::Parker;
+
+    pub(super) struct Bed(Parker);
+
+    impl Bed {
+        pub(super) fn new() -> std::io::Result<Self> {
+            Ok(Bed(Parker::default()))
+        }
+
+        pub(super) fn wake(&self) {
+            self.0.unpark();
+        }
+
+        /// Whether it was woken within the time. A second is for ever here: nothing may need it to
+        /// be over, so that a lost wake-up is found.
+        pub(super) fn wait(&self, ms: u16) -> bool {
+            if ms < 1_000 {
+                return self.0.park_for(Duration::from_millis(u64::from(ms)));
+            }
+            self.0.park();
+            true
         }
     }
 }

@@ -28,6 +28,8 @@ pub(crate) trait Pending: Send {
     fn next(&mut self, panics: &Panics) -> Option<Waiting>;
     /// How many messages wait.
     fn len(&self) -> usize;
+    /// Whether [`next`](Self::next) has nothing: no message, and no loss.
+    fn is_empty(&self) -> bool;
 }
 
 /// What became of a message that was to wait.
@@ -120,6 +122,10 @@ where
 
     fn len(&self) -> usize {
         self.messages
+    }
+
+    fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
     }
 }
 
@@ -247,7 +253,7 @@ impl Staged {
     /// Whether [`pop`](Self::pop) would find something.
     pub(crate) fn has_news(&self) -> bool {
         let stage = self.stage();
-        stage.closed || stage.pending.len() > 0 || stage.has_news()
+        stage.closed || !stage.pending.is_empty() || stage.has_news()
     }
 
     /// The reader will take no more: drops what waits, one by one, whatever panics.

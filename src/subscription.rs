@@ -2,7 +2,6 @@
 
 use std::any::Any;
 use std::fmt;
-use std::thread;
 
 use crate::bus::Member;
 use crate::clock::Clock;
@@ -14,7 +13,7 @@ use crate::pull::{PullSubscription, Waiter};
 use crate::ring::{Message, Shares};
 use crate::source::Source;
 use crate::statistics::SubscriptionStatistics;
-use crate::sync::{Arc, OnceLock};
+use crate::sync::{Arc, OnceLock, thread};
 use crate::topic::Topic;
 
 /// What a subscriber is given.

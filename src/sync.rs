@@ -1,23 +1,37 @@
-//! The one file that names atomics, `Arc`, locks or loom: everything else imports them from here.
+//! The one file that names atomics, `Arc`, locks, threads, time, loom or shuttle: everything else
+//! imports them from here.
 //!
-//! Under `--cfg loom` the same names are loom's, so that a model runs the very code that ships.
+//! Under `--cfg loom` the same names are loom's, so that a model runs the very code that ships; under
+//! `--cfg shuttle` they are shuttle's, so that the whole bus runs by its scheduler (`shuttle_arm`).
 //! Orderings that matter are written as [`order`]`("site", …)`: in a build it is the ordering, in a
 //! model it can be weakened by name, which gives every ordering a broken twin that loom must catch.
 //! A check or an order of steps that matters asks [`broken`]`("site")` for the same purpose.
 
-#[cfg(not(loom))]
+#[cfg(shuttle)]
+mod shuttle_arm;
+
+#[cfg(not(any(loom, shuttle)))]
 pub(crate) use self::core_arm::*;
 #[cfg(loom)]
 pub(crate) use self::loom_arm::*;
-
 #[cfg(not(loom))]
+pub(crate) use self::plain_cell::UnsafeCell;
+#[cfg(shuttle)]
+pub(crate) use self::shuttle_arm::*;
+
+#[cfg(not(any(loom, shuttle)))]
 mod core_arm {
+    pub(crate) use arc_swap::{ArcSwap, ArcSwapOption};
     pub(crate) use core::hint::spin_loop;
     pub(crate) use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
     pub(crate) use core::sync::atomic::{
         AtomicBool, AtomicIsize, AtomicPtr, AtomicU32, AtomicU64, Ordering, compiler_fence, fence,
     };
+    pub(crate) use crossbeam_queue::SegQueue;
+    pub(crate) use std::hash::RandomState;
     pub(crate) use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, Weak};
+    pub(crate) use std::time::Instant;
+    pub(crate) use std::{thread, thread_local};
 
     pub(crate) type SharedSlice<T> = Arc<[T]>;
 
@@ -32,7 +46,10 @@ mod core_arm {
     pub(crate) const fn broken(_site: &str) -> bool {
         false
     }
+}
 
+#[cfg(not(loom))]
+mod plain_cell {
     /// `core`'s cell with loom's interface: access is a closure, so that a model can watch it.
     #[derive(Debug)]
     #[repr(transparent)]
@@ -72,22 +89,24 @@ mod loom_arm {
         loom::thread::yield_now();
     }
 
-    /// The ordering, or `Relaxed` when `STASIS_LOOM_BREAK` names this site.
+    use super::broken;
+
+    /// The ordering, or `Relaxed` when `STASIS_BREAK` names this site.
     pub(crate) fn order(site: &str, ordering: Ordering) -> Ordering {
         if broken(site) { Relaxed } else { ordering }
     }
 
-    /// A fence, left out when `STASIS_LOOM_BREAK` says `fence`.
+    /// A fence, left out when `STASIS_BREAK` says `fence`.
     pub(crate) fn fence(ordering: Ordering) {
         if !broken("fence") {
             real_fence(ordering);
         }
     }
+}
 
-    /// Whether the running process is the broken twin of `site`.
-    pub(crate) fn broken(site: &str) -> bool {
-        use std::sync::OnceLock;
-        static BREAK: OnceLock<Option<String>> = OnceLock::new();
-        BREAK.get_or_init(|| std::env::var("STASIS_LOOM_BREAK").ok()).as_deref() == Some(site)
-    }
+/// Whether the running process is the broken twin of `site`.
+#[cfg(any(loom, shuttle))]
+pub(crate) fn broken(site: &str) -> bool {
+    static BREAK: std::sync::OnceLock<Option<String>> = std::sync::OnceLock::new();
+    BREAK.get_or_init(|| std::env::var("STASIS_BREAK").ok()).as_deref() == Some(site)
 }

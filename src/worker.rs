@@ -121,8 +121,10 @@ impl Core {
     fn sleep(&self, worker: usize, since: Stamp) -> Rest {
         let pool = self.pool();
         let idle = || self.clock().now().since(since);
-        let until_leaving = pool.patience_left(idle()).unwrap_or(Duration::MAX).as_millis();
-        let ms = u128::from(self.longest_sleep()).min(until_leaving.saturating_add(1)) as u16;
+        let ms = || {
+            let until_leaving = pool.patience_left(idle()).unwrap_or(Duration::MAX).as_millis();
+            u128::from(self.longest_sleep()).min(until_leaving.saturating_add(1)) as u16
+        };
         let is_idle = || pool.is_long(idle());
         pool.sleepers().sleep(worker, ms, || self.has_work(), is_idle, pool.keeps())
     }

@@ -5,7 +5,7 @@
 //! slots, one question. The code under test is the code that ships; `src/sync.rs` swaps the atomics.
 //!
 //! A model that never fails proves nothing. Each has broken twins: the same code with one ordering
-//! weakened by name or one fence left out (`STASIS_LOOM_BREAK=slot.write.release`), run in a child
+//! weakened by name or one fence left out (`STASIS_BREAK=slot.write.release`), run in a child
 //! process, which loom must make fail (`tests/broken_twins.rs`).
 
 #[cfg(loom)]

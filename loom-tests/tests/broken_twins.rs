@@ -61,7 +61,7 @@ fn passes(broken: Option<&str>, model: &str) -> bool {
     let mut child = Command::new(std::env::current_exe().expect("this test has a path"));
     child.args(["--exact", "child", "--test-threads=1"]).env(CHILD, model);
     if let Some(site) = broken {
-        child.env("STASIS_LOOM_BREAK", site);
+        child.env("STASIS_BREAK", site);
     }
     child.output().expect("the child can be started").status.success()
 }

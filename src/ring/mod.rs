@@ -507,12 +507,17 @@ impl<T> Consumer<T> {
     pub fn has_news(&self) -> bool {
         let ring = &*self.ring;
         let head = if ring.evicts { ring.head.load(Relaxed) } else { self.head };
-        if self.held.is_some() || head != self.head || ring.slot(head).written(head).is_some() {
+        if self.held.is_some() || ring.slot(head).written(head).is_some() {
             return true;
         }
+        if head != self.head && broken("ring.news.evicted") {
+            return true;
+        }
+        // Evictions are told with what comes next: a producer that has claimed it and not yet written
+        // it will ask whether we sleep.
         let tail = ring.tail.word.load(Relaxed);
-        let at_end = tail >> 1 == head;
-        at_end && (tail & CLOSED != 0 || ring.tail.lost.load(Relaxed) != self.told)
+        let is_lost = || head != self.head || ring.tail.lost.load(Relaxed) != self.told;
+        tail >> 1 == head && (tail & CLOSED != 0 || is_lost())
     }
 }
 
