@@ -46,7 +46,7 @@ fn time_deliveries(fan_out: &mut FanOut, count: u64, subscribers: usize) -> Dura
     let read = AtomicU64::new(0);
     let start = Instant::now();
     thread::scope(|scope| {
-        let reader = scope.spawn(|| {
+        let reader = thread::Builder::new().name("reader".into()).spawn_scoped(scope, || {
             let mut left = count * subscribers as u64;
             while left > 0 {
                 let got = readers.drain(subscribers);
@@ -57,6 +57,7 @@ fn time_deliveries(fan_out: &mut FanOut, count: u64, subscribers: usize) -> Dura
                 }
             }
         });
+        let reader = reader.expect("there is room for a thread");
         let mut published = 0;
         while published < count {
             let batch = BATCH.min(count - published);
