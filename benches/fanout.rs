@@ -11,7 +11,7 @@ mod fan_out;
 
 use criterion::{BenchmarkId, Criterion};
 
-use fan_out::{Contender, group, time_publishes};
+use fan_out::{Contender, Policies, group, time_publishes};
 
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
@@ -19,7 +19,7 @@ fn main() {
     for subscribers in [1, 8, 64] {
         for contender in Contender::ALL {
             group.bench_function(BenchmarkId::new(contender.name(), subscribers), |bencher| {
-                let mut fan_out = contender.make(subscribers);
+                let mut fan_out = contender.make(subscribers, Policies::Mixed);
                 bencher.iter_custom(|count| time_publishes(&mut fan_out, count, subscribers));
             });
         }

@@ -11,7 +11,7 @@ mod fan_out;
 
 use criterion::{BenchmarkId, Criterion};
 
-use fan_out::{CAPACITY, Contender, group, time_publishes};
+use fan_out::{CAPACITY, Contender, Policies, group, time_publishes};
 
 const SUBSCRIBERS: usize = 8;
 
@@ -21,7 +21,7 @@ fn main() {
     for contender in Contender::ALL {
         for (case, readers) in [("all read", SUBSCRIBERS), ("one stalled", SUBSCRIBERS - 1)] {
             group.bench_function(BenchmarkId::new(contender.name(), case), |bencher| {
-                let mut fan_out = contender.make(SUBSCRIBERS);
+                let mut fan_out = contender.make(SUBSCRIBERS, Policies::Mixed);
                 // Fills the ring of the one that stalls.
                 time_publishes(&mut fan_out, 2 * CAPACITY as u64, readers);
                 bencher.iter_custom(|count| time_publishes(&mut fan_out, count, readers));

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, Throughput};
 
-use fan_out::{CAPACITY, Contender, FanOut, group};
+use fan_out::{CAPACITY, Contender, FanOut, Policies, group};
 
 /// Publishes between two looks at how far the reader is.
 const BATCH: u64 = 128;
@@ -29,7 +29,7 @@ fn main() {
         group.throughput(Throughput::Elements(subscribers as u64));
         for contender in Contender::ALL {
             group.bench_function(BenchmarkId::new(contender.name(), subscribers), |bencher| {
-                let mut fan_out = contender.make(subscribers);
+                let mut fan_out = contender.make(subscribers, Policies::Lossless);
                 bencher.iter_custom(|count| time_deliveries(&mut fan_out, count, subscribers));
             });
         }
@@ -46,7 +46,7 @@ fn time_deliveries(fan_out: &mut FanOut, count: u64, subscribers: usize) -> Dura
     let read = AtomicU64::new(0);
     let start = Instant::now();
     thread::scope(|scope| {
-        let reader = scope.spawn(|| {
+        let reader = thread::Builder::new().name("reader".into()).spawn_scoped(scope, || {
             let mut left = count * subscribers as u64;
             while left > 0 {
                 let got = readers.drain(subscribers);
@@ -57,6 +57,7 @@ fn time_deliveries(fan_out: &mut FanOut, count: u64, subscribers: usize) -> Dura
                 }
             }
         });
+        let reader = reader.expect("there is room for a thread");
         let mut published = 0;
         while published < count {
             let batch = BATCH.min(count - published);

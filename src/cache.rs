@@ -144,6 +144,44 @@ struct Store<S: Snapshot> {
 }
 
 /// The last snapshot of everything that was published to a topic.
+///
+/// ```
+/// use stasis_bus::{Bus, Cache, CacheUpdate, Clear, Settings, Snapshot};
+///
+/// #[derive(Clone, PartialEq, Debug)]
+/// struct Device { name: String, in_use: bool }
+///
+/// impl Snapshot for Device {
+///     type Key = String;
+///
+///     fn key(&self) -> String {
+///         self.name.clone()
+///     }
+/// }
+///
+/// let bus = Bus::new(Settings::default())?;
+/// let devices = bus.topic("devices");
+/// let cache = Cache::<Device>::new(&bus, &devices)?;
+/// let phone = |in_use| Device { name: "phone".into(), in_use };
+/// devices.publish(phone(true));
+/// assert!(cache.get(&"phone".into()).is_some_and(|device| device.in_use));
+///
+/// // The state, and then every change of it.
+/// let mut follower = cache.subscribe_with_snapshot(|subscribe| subscribe.capacity(64))?;
+/// assert_eq!(follower.snapshot().len(), 1);
+/// devices.publish(phone(true)); // as it was: no update
+/// devices.publish(phone(false));
+/// devices.publish(Clear::<Device>("phone".into()));
+/// follower.unsubscribe();
+/// let mut seen = Vec::new();
+/// while let Some(delivery) = follower.recv() {
+///     if let Some(update) = delivery.downcast_ref::<CacheUpdate<Device>>() {
+///         seen.push(update.new.as_ref().map(|device| device.in_use));
+///     }
+/// }
+/// assert_eq!(seen, [Some(false), None]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Cache<S: Snapshot> {
     store: Arc<Store<S>>,
     updates: Topic,

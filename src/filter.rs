@@ -27,6 +27,18 @@ impl Hasher for LastWord {
 /// What a subscription accepts: everything, or only some types. What it does not accept costs it
 /// nothing. Its own first and final [`SubscriptionChange`](crate::SubscriptionChange) it always
 /// gets.
+///
+/// ```
+/// use stasis_bus::{Bus, Filter, Settings};
+///
+/// let bus = Bus::new(Settings::default())?;
+/// let topic = bus.topic("t");
+/// let events = topic.subscribe().accept::<u32>().pull()?;
+/// assert_eq!(topic.publish("a text"), 0);
+/// events.set_filter(Filter::nothing().and::<u32>().and::<&str>());
+/// assert_eq!(topic.publish("a text"), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Filter {
     /// `None`: every type.

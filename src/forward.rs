@@ -56,6 +56,20 @@ pub enum ForwardError {
 /// While it lives, what is published to the one topic reaches the subscribers of the other as well,
 /// and of those that this is forwarded to, in the order of the first. A subscription that can be
 /// reached by two paths gets a message twice.
+///
+/// ```
+/// use stasis_bus::{Bus, Settings};
+///
+/// let bus = Bus::new(Settings::default())?;
+/// let (one, all) = (bus.topic("channel:1"), bus.topic("channel:all"));
+/// let forward = one.forward_to(&all)?;
+/// let everything = all.subscribe().accept::<&str>().pull()?;
+/// assert_eq!(one.publish("ringing"), 1);
+/// assert!(all.forward_to(&one).is_err(), "a circle");
+/// drop(forward);
+/// assert_eq!(one.publish("up"), 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Forward {
     from: Topic,
     to: Topic,

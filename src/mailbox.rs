@@ -17,7 +17,7 @@ use crate::source::Rest;
 use crate::staging::Staged;
 use crate::sync::{
     AcqRel, Acquire, AtomicBool, AtomicU32, AtomicU64, Condvar, Mutex, OnceLock, Relaxed, Release,
-    SeqCst, Weak, fence, thread,
+    Weak, thread,
 };
 use crate::topic::TopicId;
 
@@ -271,7 +271,7 @@ impl Mailbox {
                 }
                 // Its reader may be asleep, woken by us only after this publish.
                 publish.wake_now(self);
-                self.room.wait(&self.producer);
+                self.room.wait_until(|| !self.producer.is_full() || self.producer.is_closed());
             }
             (Full::Run, Means::Ordinary(_)) => {
                 self.run_inline();
@@ -332,7 +332,7 @@ impl Mailbox {
     pub(crate) fn note_handled(&self) {
         if self.staged.as_ref().is_none_or(|staged| staged.waiting() == 0) {
             self.handled.store(self.producer.popped(), Release); // pairs with `handled`
-            self.handling.made_if_awaited();
+            self.handling.made();
         }
     }
 
@@ -464,7 +464,7 @@ pub struct Congestion {
     pub pending: u64,
 }
 
-/// Where publishers wait for room in a ring.
+/// Where publishers wait for what a reader does: for room in its ring, for its handling of a message.
 #[derive(Default)]
 struct Room {
     waiting: AtomicU32,
@@ -473,19 +473,8 @@ struct Room {
 }
 
 impl Room {
-    /// Waits until there may be room, or the ring is closed.
-    fn wait(&self, producer: &Producer<Message>) {
-        let mut guard = self.lock.lock().expect("nothing panics while it is held");
-        self.waiting.fetch_add(1, Relaxed);
-        fence(SeqCst); // pairs with the fence in `made`
-        while producer.is_full() && !producer.is_closed() {
-            guard = self.made.wait(guard).expect("nothing panics while it is held");
-        }
-        self.waiting.fetch_sub(1, Relaxed);
-    }
-
     /// Waits until `done`; looks by itself every few milliseconds, so that who makes it so needs no
-    /// fence.
+    /// fence at each message.
     fn wait_until(&self, done: impl Fn() -> bool) {
         let mut guard = self.lock.lock().expect("nothing panics while it is held");
         self.waiting.fetch_add(1, Relaxed);
@@ -496,21 +485,18 @@ impl Room {
         self.waiting.fetch_sub(1, Relaxed);
     }
 
-    /// As [`made`](Self::made), for those who wait in [`wait_until`](Self::wait_until).
+    /// Wakes those who wait, if there are any.
     #[inline]
-    fn made_if_awaited(&self) {
+    fn made(&self) {
         if self.waiting.load(Relaxed) > 0 {
-            self.made();
+            self.wake();
         }
     }
 
-    /// Wakes those who wait, if there are any.
-    fn made(&self) {
-        fence(SeqCst); // pairs with the fence in `wait`: one of the two sees the other
-        if self.waiting.load(Relaxed) > 0 {
-            drop(self.lock.lock().expect("nothing panics while it is held"));
-            self.made.notify_all();
-        }
+    #[cold]
+    fn wake(&self) {
+        drop(self.lock.lock().expect("nothing panics while it is held"));
+        self.made.notify_all();
     }
 }
 

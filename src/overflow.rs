@@ -10,6 +10,28 @@ use crate::staging::{ByKey, Pending};
 ///
 /// Real-time publishers never wait: where an ordinary publisher would, theirs is dropped. Whatever
 /// is dropped is counted by cause and told to the subscriber in place.
+///
+/// ```
+/// use stasis_bus::{Bus, Overflow, Settings};
+///
+/// struct Position { vehicle: u32, km: f32 }
+///
+/// let bus = Bus::new(Settings::default())?;
+/// let positions = bus.topic("positions");
+/// // Of each vehicle only the latest is worth having.
+/// let latest =
+///     Overflow::conflate(|message| message.downcast_ref().map(|p: &Position| p.vehicle));
+/// let mut map = positions.subscribe().accept::<Position>().overflow(latest).pull()?;
+/// for km in 0..1_000 {
+///     positions.publish(Position { vehicle: 7, km: km as f32 });
+/// }
+/// map.unsubscribe();
+/// let kms: Vec<f32> =
+///     map.iter().filter_map(|event| event.downcast_ref().map(|p: &Position| p.km)).collect();
+/// assert_eq!(kms, [999.0]);
+/// assert_eq!((map.stats().conflated, map.stats().dropped.total()), (999, 0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Default)]
 pub enum Overflow {
     /// The message is dropped.

@@ -65,6 +65,21 @@ pub enum TryRecvError {
 }
 
 /// A subscription whose owner takes the messages itself. Dropping it unsubscribes.
+///
+/// ```
+/// use std::time::Duration;
+/// use stasis_bus::{Bus, Settings, TryRecvError};
+///
+/// let bus = Bus::new(Settings::default())?;
+/// let numbers = bus.topic("numbers");
+/// let mut events = numbers.subscribe().accept::<u32>().pull()?;
+/// numbers.publish(1u32);
+/// let _its_own_first_message = events.recv();
+/// assert_eq!(events.recv().and_then(|event| event.downcast_ref().copied()), Some(1u32));
+/// assert_eq!(events.try_recv(), Err(TryRecvError::Empty));
+/// assert_eq!(events.recv_timeout(Duration::from_millis(1)), Err(TryRecvError::Empty));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct PullSubscription {
     core: Arc<SubscriptionCore>,
     /// `None` once the final message is out.

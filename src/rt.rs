@@ -28,6 +28,31 @@ const MORGUE: usize = 1_024;
 ///
 /// Messages are `Copy` and at most [`CELL_PAYLOAD`](crate::CELL_PAYLOAD) bytes (a larger one does
 /// not compile): nothing of them has to be freed, wherever they end.
+///
+/// ```
+/// use stasis_bus::{Bus, Settings};
+///
+/// #[derive(Clone, Copy)]
+/// struct Peak(i16);
+///
+/// let bus = Bus::new(Settings::default())?;
+/// let levels = bus.topic("levels");
+/// let mut events = levels.subscribe().accept::<Peak>().pull()?;
+/// let mut publisher = bus.rt_publisher(256);
+/// let (topic, clock) = (levels.clone(), bus.clock());
+/// let audio = std::thread::spawn(move || {
+///     for block in [[3, -7, 2], [100, -120, 90]] {
+///         let peak = block.iter().fold(0i16, |peak, sample: &i16| peak.max(sample.abs()));
+///         publisher.publish(&topic, clock.now(), Peak(peak)); // never waits
+///     }
+/// });
+/// audio.join().unwrap();
+/// events.unsubscribe();
+/// let peaks: Vec<i16> =
+///     events.iter().filter_map(|event| event.downcast_ref().map(|Peak(peak)| *peak)).collect();
+/// assert_eq!(peaks, [7, 120]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct RtPublisher {
     core: Arc<Core>,
     pool: CellPool,

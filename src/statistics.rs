@@ -50,6 +50,21 @@ pub struct SubscriptionStatistics {
 
 impl Bus {
     /// What goes on now.
+    ///
+    /// ```
+    /// # use stasis_bus::{Bus, Settings};
+    /// # let bus = Bus::new(Settings::default())?;
+    /// # let topic = bus.topic("t");
+    /// let events = topic.subscribe().accept::<u32>().capacity(2).pull()?;
+    /// for number in 0..5u32 {
+    ///     topic.publish(number);
+    /// }
+    /// topic.publish("nobody accepts this");
+    /// println!("{}", bus.statistics()); // a table
+    /// let stats = bus.statistics().subscriptions[0].stats;
+    /// assert_eq!((stats.pending(), stats.dropped.full, stats.filtered), (2, 3, 1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn statistics(&self) -> Statistics {
         let (topics, subscriptions) = self.core().everybody();
         let mut topics: Vec<_> = topics.iter().map(|topic| topic.statistics()).collect();

@@ -140,6 +140,20 @@ impl<'a> Subscribe<'a> {
     ///
     /// # Errors
     /// [`ThreadError`] when the bus is gone, or there is no thread to be had.
+    ///
+    /// ```
+    /// # use stasis_bus::{Bus, Delivery, Settings};
+    /// # let bus = Bus::new(Settings::default())?;
+    /// # let topic = bus.topic("t");
+    /// let archive = topic.subscribe().accept::<String>().on_thread("archive", |delivery| {
+    ///     if let Some(line) = delivery.downcast_ref::<String>() {
+    ///         std::thread::sleep(std::time::Duration::from_millis(line.len() as u64)); // a slow disk
+    ///     }
+    /// })?;
+    /// topic.publish(String::from("a line"));
+    /// archive.join()?; // everything is written
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn on_thread(
         self,
         name: &str,

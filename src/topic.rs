@@ -260,6 +260,22 @@ impl Topic {
     /// Publishes `payload` and returns when `subscription` has processed it (and everything before
     /// it); others may still be at it.
     ///
+    /// ```
+    /// # use stasis_bus::{Bus, Settings};
+    /// # use std::sync::{Arc, atomic::{AtomicU32, Ordering}};
+    /// # let bus = Bus::new(Settings::default())?;
+    /// # let topic = bus.topic("t");
+    /// let sum = Arc::new(AtomicU32::new(0));
+    /// let adds = sum.clone();
+    /// let adder = topic.subscribe().callback(move |delivery| {
+    ///     adds.fetch_add(delivery.downcast_ref().copied().unwrap_or(0), Ordering::Relaxed);
+    /// })?;
+    /// topic.publish(1u32);
+    /// topic.publish_sync(2u32, &adder)?;
+    /// assert_eq!(sum.load(Ordering::Relaxed), 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`SyncError::OwnCallback`] from that subscription's own callback, which could only wait for
     /// ever: nothing is published then. [`SyncError::Ended`] when the subscription has ended before.

@@ -10,6 +10,21 @@ use crate::topic::Topic;
 
 /// A family of topics, made by name when they are first asked for, each forwarded to the pool's own
 /// topic: one per channel, say, and all of them on `channel:all`.
+///
+/// ```
+/// use stasis_bus::{Bus, Settings, TopicPool};
+///
+/// let bus = Bus::new(Settings::default())?;
+/// let channels = TopicPool::new(&bus, "channel:all");
+/// let mut everything = channels.all().subscribe().accept::<&str>().pull()?;
+/// channels.topic("channel:1")?.publish("ringing");
+/// channels.topic("channel:2")?.publish("up");
+/// everything.unsubscribe();
+/// let words: Vec<&str> =
+///     everything.iter().filter_map(|event| event.downcast_ref().copied()).collect();
+/// assert_eq!(words, ["ringing", "up"]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct TopicPool {
     bus: Bus,
     all: Topic,

@@ -95,6 +95,21 @@ impl Bus {
     /// From here on messages of the type with this name are not published: not built
     /// ([`Topic::publish_with`](crate::Topic::publish_with)), not queued, not delivered. The type
     /// may be registered later.
+    ///
+    /// ```
+    /// # use stasis_bus::{Bus, Settings};
+    /// struct Noise(u8);
+    ///
+    /// # let bus = Bus::new(Settings::default())?;
+    /// # let topic = bus.topic("t");
+    /// bus.register::<Noise>("noise")?;
+    /// bus.decline("noise"); // or Settings::declined
+    /// let events = topic.subscribe().pull()?;
+    /// assert_eq!(topic.publish_with(|| -> Noise { unreachable!("it is not even made") }), 0);
+    /// bus.allow("noise");
+    /// assert_eq!(topic.publish(Noise(7)), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn decline(&self, name: &str) {
         self.core().types().decline(name, true, self.core());
     }

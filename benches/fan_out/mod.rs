@@ -67,16 +67,26 @@ impl Contender {
         }
     }
 
-    /// With so many subscribers.
-    pub fn make(self, subscribers: usize) -> FanOut {
+    /// With so many subscribers; the policies are the bus's.
+    pub fn make(self, subscribers: usize, policies: Policies) -> FanOut {
         match self {
-            Contender::Stasis => ours::ordinary(subscribers),
-            Contender::StasisRt => ours::real_time(subscribers),
+            Contender::Stasis => ours::ordinary(subscribers, policies),
+            Contender::StasisRt => ours::real_time(subscribers, policies),
             Contender::CrossbeamChannel => QueueEach::<Channel>::fan_out(subscribers),
             Contender::ArrayQueue => QueueEach::<Arc<ArrayQueue<Message>>>::fan_out(subscribers),
             Contender::TokioBroadcast => Broadcast::fan_out(subscribers),
         }
     }
+}
+
+/// What a subscription of the bus does when its ring is full.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[allow(dead_code)] // each bench has one of them
+pub enum Policies {
+    /// One after the other, the default one first.
+    Mixed,
+    /// All of them have their publishers wait.
+    Lossless,
 }
 
 /// One publisher and its subscribers.

@@ -5,7 +5,7 @@ use std::hint::black_box;
 
 use stasis_bus::{Bus, Delivery, Overflow, PullSubscription, RtPublisher, Settings, Stamp, Topic};
 
-use super::{CAPACITY, Event, FanOut, Publish, Read};
+use super::{CAPACITY, Event, FanOut, Policies, Publish, Read};
 
 fn quiet_bus() -> Bus {
     let settings =
@@ -13,8 +13,10 @@ fn quiet_bus() -> Bus {
     Bus::new(settings).expect("there is room for a thread")
 }
 
-/// The policies in turn, the default one first.
-fn policy(subscriber: usize) -> Overflow {
+fn policy(subscriber: usize, policies: Policies) -> Overflow {
+    if policies == Policies::Lossless {
+        return Overflow::Block;
+    }
     match subscriber % 5 {
         0 => Overflow::DropNewest,
         1 => Overflow::DropOldest,
@@ -24,10 +26,11 @@ fn policy(subscriber: usize) -> Overflow {
     }
 }
 
-fn subscribe(topic: &Topic, subscribers: usize) -> Subscribers {
+fn subscribe(topic: &Topic, subscribers: usize, policies: Policies) -> Subscribers {
     let subscribe = |subscriber| {
         let subscribe = topic.subscribe().capacity(CAPACITY).accept::<Event>();
-        let mut reader = subscribe.overflow(policy(subscriber)).pull().expect("the bus is there");
+        let mut reader =
+            subscribe.overflow(policy(subscriber, policies)).pull().expect("the bus is there");
         reader.try_recv().expect("its own first message");
         reader
     };
@@ -51,10 +54,10 @@ impl Read for Subscribers {
 }
 
 /// `Topic::publish`: a message on the heap, and a look at the clock.
-pub fn ordinary(subscribers: usize) -> FanOut {
+pub fn ordinary(subscribers: usize, policies: Policies) -> FanOut {
     let bus = quiet_bus();
     let topic = bus.topic("bench");
-    let readers = Box::new(subscribe(&topic, subscribers));
+    let readers = Box::new(subscribe(&topic, subscribers, policies));
     FanOut { publisher: Box::new(Ordinary { topic, number: 0, _bus: bus }), readers }
 }
 
@@ -72,10 +75,10 @@ impl Publish for Ordinary {
 }
 
 /// `RtPublisher::publish`: a message in a cell of its pool, and the time as an argument.
-pub fn real_time(subscribers: usize) -> FanOut {
+pub fn real_time(subscribers: usize, policies: Policies) -> FanOut {
     let bus = quiet_bus();
     let topic = bus.topic("bench");
-    let readers = Box::new(subscribe(&topic, subscribers));
+    let readers = Box::new(subscribe(&topic, subscribers, policies));
     // One that stalls keeps a ring of them, and as many behind it.
     let publisher = bus.rt_publisher(4 * CAPACITY as u32);
     let publisher = RealTime { publisher, topic, number: 0, _bus: bus };
