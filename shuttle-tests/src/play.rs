@@ -1,6 +1,6 @@
 //! Playing a scenario: how often, by which scheduler, and how to play a failure again.
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, RandomState};
 
 use shuttle::scheduler::{
     PctScheduler, RandomScheduler, Scheduler, UncontrolledNondeterminismCheckScheduler,
@@ -16,16 +16,18 @@ const DEPTH: usize = 3;
 /// Runs of a scenario, if `STASIS_SHUTTLE_ITERATIONS` does not say.
 const RUNS: usize = 3_000;
 
-/// Plays `scenario` many times, or what `STASIS_SHUTTLE_SEED` says.
+/// Plays `scenario` many times, or what `STASIS_SHUTTLE_SEED` says. With `STASIS_SHUTTLE_FROM`, a
+/// number, the many times are always the same ones.
 pub fn play(name: &'static str, scenario: fn()) {
     if let Some(seed) = number("STASIS_SHUTTLE_SEED") {
         return play_seed(name, scenario, seed);
     }
     let runs = number("STASIS_SHUTTLE_ITERATIONS").map_or(RUNS, |runs| runs as usize);
-    let chance = RandomState::new();
+    let from = number("STASIS_SHUTTLE_FROM").unwrap_or_else(|| RandomState::new().hash_one(0));
+    let fixed = BuildHasherDefault::<DefaultHasher>::new();
     for batch in 0..runs.div_ceil(BATCH) as u64 {
         // Odd ones are played by PCT.
-        let seed = chance.hash_one(batch) & !1 | batch & 1;
+        let seed = fixed.hash_one((from, batch)) & !1 | batch & 1;
         play_seed(name, scenario, seed);
     }
 }
