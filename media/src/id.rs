@@ -97,6 +97,12 @@ impl<T> Arena<T> {
         self.slots.iter_mut().flatten().map(|(_, object)| &mut **object)
     }
 
+    /// Takes out an object of which this is true.
+    pub(crate) fn pop_if(&mut self, is_it: impl Fn(&T) -> bool) -> Option<Box<T>> {
+        let takes = |slot: &mut Slot<T>| slot.take_if(|(_, object)| is_it(object));
+        self.slots.iter_mut().find_map(takes).map(|(_, object)| object)
+    }
+
     /// Takes out any object that is left.
     pub(crate) fn pop(&mut self) -> Option<Box<T>> {
         self.slots.iter_mut().find_map(Option::take).map(|(_, object)| object)

@@ -28,7 +28,7 @@ use stasis_media::event::{
     TalkingStopped,
 };
 use stasis_media::frame::SampleRate;
-use stasis_media::leg::{Edge, Leg, Rates};
+use stasis_media::leg::{Direction, Edge, Leg, LegSetting, Rates};
 use stasis_media::wav::{Pcm, Player, Repeat};
 use stasis_media::{BridgeId, LegId, PlaybackId};
 
@@ -185,8 +185,8 @@ impl World {
             (10, play(narrow, NARROW, Repeat::Once)),
             (20, play(wide, WIDE, Repeat::Forever)),
             (30, record(wide, WIDE)),
-            (40, Order::Mute(id(0), true)),
-            (60, Order::Mute(id(0), false)),
+            (40, mute(id(0), true)),
+            (60, mute(id(0), false)),
             (70, press(id(2))),
             (75, press(id(5))),
             (80, press(self.device)),
@@ -298,6 +298,10 @@ impl World {
             }
         });
     }
+}
+
+fn mute(leg: LegId, muted: bool) -> Order {
+    Order::Set(leg, LegSetting::Mute(Direction::In, muted))
 }
 
 fn device_leg(id: LegId, edge: DeviceEdge, topic: &Topic) -> Box<Leg> {
