@@ -5,6 +5,7 @@
 //! one more listener, which is on the way to a file. Who leaves is still there for a tick, to fade
 //! out. While the bridge goes from one rate to another it makes two mixes ([`rate_change`]).
 
+mod audience;
 mod converters;
 mod playback;
 mod rate_change;
@@ -25,6 +26,7 @@ use crate::event::{BridgeRateChanged, PlaybackFinished, PlaybackStarted};
 use crate::frame::SampleRate;
 use crate::id::{Arena, BridgeId, LegId};
 use crate::leg::{Blend, Era, Leg, Role};
+use audience::Audiences;
 use sounds::Sounds;
 use sum::Sum;
 use talkers::Talkers;
@@ -48,6 +50,7 @@ pub struct Bridge {
     /// Who left since the last tick.
     leavers: Vec<LegId>,
     talkers: Talkers,
+    audiences: Audiences,
     sum: Sum,
     /// The mix before a change of the rate, and the ticks that are left to it.
     past: Sum,
@@ -68,6 +71,7 @@ impl Bridge {
             members: Vec::with_capacity(capacity),
             leavers: Vec::with_capacity(capacity),
             talkers: Talkers::new(),
+            audiences: Audiences::new(),
             sum: Sum::new(rate),
             past: Sum::new(rate),
             change: None,
@@ -121,14 +125,27 @@ impl Bridge {
         self.members.push(leg);
     }
 
-    /// A leg is no member any more; `fades`: it is still heard in the next tick.
-    pub(crate) fn remove(&mut self, leg: LegId, fades: bool) {
-        if let Some(at) = self.members.iter().rposition(|member| *member == leg) {
+    /// A leg is no member any more: it is not in `legs` at the moment.
+    pub(crate) fn remove(
+        &mut self,
+        leg: &mut Leg,
+        legs: &mut Arena<Leg>,
+        outside: &mut impl Outside,
+    ) {
+        if let Some(at) = self.members.iter().rposition(|member| *member == leg.id()) {
+            let before = [self.past.all(), self.sum.all()];
+            self.audiences.leave(leg, at, &self.members, legs, before);
             self.members.swap_remove(at);
         }
-        if fades && self.leavers.len() < self.leavers.capacity() {
-            self.leavers.push(leg);
+        // It is still heard in the next tick.
+        if leg.leave(outside) && self.leavers.len() < self.leavers.capacity() {
+            self.leavers.push(leg.id());
         }
+    }
+
+    /// A member that is not to be found.
+    pub(crate) fn forget(&mut self, leg: LegId) {
+        self.members.retain(|member| *member != leg);
     }
 
     /// A leg that is leaving is gone already: its last tick is kept for the next mix.
@@ -262,25 +279,28 @@ impl Bridge {
         if self.tap.as_ref().is_some_and(|tap| tap.is_unread()) {
             self.set_tap(None, outside);
         }
+        if self.change.is_some() {
+            self.add_up(Era::Past, legs);
+        }
+        self.add_up(Era::Present, legs);
+        let before = [self.past.before(), self.sum.before()];
+        self.audiences.arrange(&self.members, legs, before);
         match self.change {
-            None => self.mix(Era::Present, Blend::Whole, legs, outside),
+            None => self.bring(Era::Present, Blend::Whole, legs, outside),
             Some(1) => {
-                self.mix(Era::Past, Blend::Falling, legs, outside);
-                self.mix(Era::Present, Blend::Rising, legs, outside);
+                self.bring(Era::Past, Blend::Falling, legs, outside);
+                self.bring(Era::Present, Blend::Rising, legs, outside);
             }
             Some(_) => {
-                self.mix(Era::Past, Blend::Whole, legs, outside);
-                self.mix(Era::Present, Blend::Unheard, legs, outside);
+                self.bring(Era::Past, Blend::Whole, legs, outside);
+                self.bring(Era::Present, Blend::Unheard, legs, outside);
             }
         }
         self.end_tick(now, publisher, outside);
     }
 
-    /// Makes one mix, and brings it to all.
-    fn mix(&mut self, era: Era, blend: Blend, legs: &mut Arena<Leg>, outside: &mut impl Outside) {
-        // Who leaves fades out of what is heard.
-        let heard = (era == Era::Past) == self.change.is_some();
-        let leavers = if heard { &self.leavers[..] } else { &[] };
+    /// Adds up one mix.
+    fn add_up(&mut self, era: Era, legs: &mut Arena<Leg>) {
         let id = self.id;
         let sum = match era {
             Era::Past => &mut self.past,
@@ -297,7 +317,7 @@ impl Bridge {
                 sum.add(said.samples());
             }
         }
-        for leaver in leavers {
+        for leaver in leavers(&self.leavers, era, self.change) {
             if let Some(said) = legs.get_mut(leaver.0).and_then(|leg| leg.say(Era::Past, id, true))
             {
                 sum.add(said.samples());
@@ -305,21 +325,49 @@ impl Bridge {
         }
         self.sounds.add_to(era, sum);
         sum.end();
+    }
+
+    /// Brings one mix to all.
+    fn bring(&mut self, era: Era, blend: Blend, legs: &mut Arena<Leg>, outside: &mut impl Outside) {
+        let id = self.id;
+        let sum = match era {
+            Era::Past => &mut self.past,
+            Era::Present => &mut self.sum,
+        };
         if let Some(tap) = &mut self.tap {
             tap.hear(era, sum.all(), blend);
         }
+        if era == Era::Present {
+            for number in 0..audience::MOST {
+                let leader = self.audiences.leader(number);
+                if let Some(leg) = leader.and_then(|leader| legs.get_mut(leader.0)) {
+                    leg.hear(era, id, sum.less(None), blend);
+                    leg.send(outside);
+                    self.audiences.take(number, leg.payload());
+                }
+            }
+        }
         for member in &self.members {
             let Some(leg) = legs.get_mut(member.0) else { continue };
-            if era == Era::Past && leg.leaves().is_some() {
+            if leg.is_sent() || (era == Era::Past && leg.leaves().is_some()) {
+                continue;
+            }
+            if self.audiences.is_led(leg) {
+                match era {
+                    Era::Past if blend == Blend::Falling => leg.forget_mix(id),
+                    Era::Past => {}
+                    Era::Present => leg.send_shared(self.audiences.payload(leg), outside),
+                }
                 continue;
             }
             let mix = sum.less(leg.said(era, id));
             leg.hear(era, id, mix, blend);
+            // Who is between two mixes may still hear something of another bridge.
             if era == Era::Present && !leg.is_between() {
                 leg.send(outside);
             }
         }
-        for leaver in leavers {
+        for leaver in leavers(&self.leavers, era, self.change) {
             if let Some(leg) = legs.get_mut(leaver.0) {
                 let mix = sum.less(leg.said(Era::Past, id));
                 leg.hear(Era::Past, id, mix, Blend::Falling);
@@ -348,4 +396,9 @@ impl Bridge {
             change => change.map(|left| left - 1),
         };
     }
+}
+
+/// Who leaves fades out of what is heard: the mix before, while the rate changes.
+fn leavers(all: &[LegId], era: Era, change: Option<u8>) -> &[LegId] {
+    if (era == Era::Past) == change.is_some() { all } else { &[] }
 }

@@ -308,9 +308,8 @@ impl Engine {
         outside: &mut impl Outside,
     ) {
         let Some(id) = leg.bridge() else { return };
-        let fades = leg.leave(outside);
         if let Some(bridge) = self.bridges.get_mut(id.0) {
-            bridge.remove(leg.id(), fades);
+            bridge.remove(leg, &mut self.legs, outside);
             publisher.publish(bridge.topic(), now, Left { leg: leg.id(), bridge: id });
         }
     }
@@ -347,7 +346,7 @@ impl Engine {
                 && bridge.last_member() == Some(leg)
             {
                 debug_assert!(false, "a member that is not here");
-                bridge.remove(leg, false);
+                bridge.forget(leg);
             }
         }
         let Some(bridge) = self.bridges.get_mut(id.0) else { return };

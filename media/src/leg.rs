@@ -6,6 +6,7 @@
 
 mod digits;
 mod lane;
+mod listener;
 mod settings;
 mod voice;
 
@@ -29,6 +30,7 @@ use crate::id::{BridgeId, LegId};
 use crate::rtp::{FrameKind, RtpEvent, RtpReceiver, RtpSender};
 use crate::talk::{Dbov, TalkChange, TalkDetector, TalkSettings};
 use digits::InBandDigits;
+use listener::Seat;
 use voice::{Level, Voice};
 
 /// Ticks between two reports of a leg's figures: 5 s.
@@ -74,6 +76,8 @@ pub struct Leg {
     /// What it is to hear, at the edge's rate; whether that is this tick's already.
     out: Frame,
     has_out: bool,
+    sent: bool,
+    seat: Seat,
     ears: Level,
     talk: TalkDetector,
     loudness: Dbov,
@@ -96,6 +100,8 @@ impl Leg {
             voice: Voice::new(rate),
             out: Frame::silence(rate),
             has_out: false,
+            sent: false,
+            seat: Seat::default(),
             ears: Level::new(),
             talk: TalkDetector::new(TalkSettings::default()),
             loudness: Dbov::SILENCE,
@@ -148,6 +154,7 @@ impl Leg {
     /// Leaves its bridge; `true`: it has been heard there, and fades out in the next tick.
     pub(crate) fn leave(&mut self, outside: &mut impl Outside) -> bool {
         let Some(present) = self.present.take() else { return false };
+        self.seat = Seat::default();
         // Between two rates of its bridge, what is heard is still the one before.
         let mut heard = match self.past.take_if(|past| !past.leaving) {
             Some(past) => {
@@ -281,7 +288,7 @@ impl Leg {
         }
         self.loudness = Dbov(self.talk.level().0.max(self.loudness.0 - DECAY));
         self.voice.take(&self.heard, kind == FrameKind::Silence, key);
-        self.has_out = false;
+        (self.has_out, self.sent) = (false, false);
         self.report_in -= 1;
         if self.report_in == 0 {
             self.report_in = REPORT_TICKS;
@@ -347,6 +354,11 @@ impl Leg {
         }
     }
 
+    /// Whether it was sent what it is to hear in this tick.
+    pub(crate) fn is_sent(&self) -> bool {
+        self.sent
+    }
+
     /// Whether it goes from one mix to another in this tick.
     pub(crate) fn is_between(&self) -> bool {
         self.past.is_some()
@@ -362,6 +374,9 @@ impl Leg {
 
     /// Sends out what it is to hear in this tick.
     pub(crate) fn send(&mut self, outside: &mut impl Outside) {
+        if std::mem::replace(&mut self.sent, true) {
+            return;
+        }
         if !self.has_out {
             self.out.samples_mut().fill(0);
         }

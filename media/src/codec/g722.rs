@@ -13,6 +13,10 @@
 
 use super::{Codec, Decode, Encode, EncodeSettings, Format};
 use crate::frame::SampleRate;
+use std::any::Any;
+
+/// Ticks after which what two encoders remember of what came before has leaked away: half a second.
+const AGREE: u32 = 25;
 
 pub(super) const FORMAT: &dyn Format = &G722;
 
@@ -45,6 +49,10 @@ impl Format for G722 {
         payload.len() * 2
     }
 
+    fn ticks_to_agree(&self) -> u32 {
+        AGREE
+    }
+
     fn encoder(&self, _: SampleRate, _: &EncodeSettings) -> Box<dyn Encode> {
         Box::new(Encoder { split: Mirror::default(), low: Band::LOW, high: Band::HIGH })
     }
@@ -54,6 +62,7 @@ impl Format for G722 {
     }
 }
 
+#[derive(Clone)]
 struct Encoder {
     split: Mirror,
     low: Band,
@@ -72,6 +81,16 @@ impl Encode for Encoder {
             *byte = high.0 << 6 | low.0;
         }
         pairs.len().min(payload.len())
+    }
+
+    fn follow(&mut self, other: &dyn Encode, _: &[i16]) {
+        if let Some(other) = other.memory().and_then(|memory| memory.downcast_ref::<Encoder>()) {
+            self.clone_from(other);
+        }
+    }
+
+    fn memory(&self) -> Option<&dyn Any> {
+        Some(self)
     }
 }
 
@@ -106,7 +125,7 @@ const MIRROR: [i16; 12] = [3, -11, 12, 32, -210, 951, 3_876, -805, 362, -156, 53
 
 /// The delay lines of the mirror filters, the newest value last: the same for splitting (TQMF) and
 /// joining (RQMF), only what goes in and comes out differs.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Mirror {
     first: [i16; 12],
     second: [i16; 12],

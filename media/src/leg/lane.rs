@@ -105,7 +105,8 @@ impl Lane {
 
     /// A lane that is to take the place of this one, in the same state, by other converters.
     pub(crate) fn next(&self, rates: Box<Rates>) -> Self {
-        Lane { gate: self.gate, ear: self.ear, ..Lane::new(self.bridge, rates) }
+        let Lane { bridge, gate, ear, quiet, .. } = *self;
+        Lane { gate, ear, quiet, ..Lane::new(bridge, rates) }
     }
 
     /// Brings what the leg says to the bridge. `allowed`: whether the others may hear it.
