@@ -243,7 +243,8 @@ impl Bridge {
         }
         for (leg, place) in &mut change.legs {
             let leg = legs.get_mut(leg.0).filter(|leg| leg.bridge() == Some(self.id));
-            if let (Some(leg), Some(rates)) = (leg, place.take_if(|_| true)) {
+            let Some(leg) = leg else { continue };
+            if let Some(rates) = place.take() {
                 *place = leg.change_rates(rates);
             }
         }
@@ -284,7 +285,7 @@ impl Bridge {
         }
         self.add_up(Era::Present, legs);
         let before = [self.past.before(), self.sum.before()];
-        self.audiences.arrange(&self.members, legs, before);
+        self.audiences.arrange(&self.members, legs, before, self.sum.is_quiet());
         match self.change {
             None => self.bring(Era::Present, Blend::Whole, legs, outside),
             Some(1) => {

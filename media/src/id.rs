@@ -81,6 +81,13 @@ impl<T> Arena<T> {
         }
     }
 
+    pub(crate) fn get(&self, key: Key) -> Option<&T> {
+        match self.slots.get(key.slot as usize)? {
+            Some((serial, object)) if *serial == key.serial => Some(object),
+            _ => None,
+        }
+    }
+
     pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut T> {
         match self.slots.get_mut(key.slot as usize)? {
             Some((serial, object)) if *serial == key.serial => Some(object),

@@ -7,7 +7,7 @@ mod common {
 
 use std::time::Duration;
 
-use common::room::{Phone, Room, SILENCE, Tick, Tone, db, join, peak_of};
+use common::room::{Dice, Phone, Room, SILENCE, Tick, Tone, db, join, peak_of};
 use stasis_bus::{PullSubscription, Stamp};
 use stasis_media::bridge::{Bridge, Playback, Tap};
 use stasis_media::codec::{Codec, EncodeSettings};
@@ -368,19 +368,6 @@ fn a_tap_holds_the_exact_sum_of_what_everybody_says() {
     drop(samples);
     room.tick(&mut phones);
     assert!(matches!(room.wire.retired.pop(), Some(Retired::Tap(_))), "nobody reads it any more");
-}
-
-/// SplitMix64, to be printed by its seed.
-struct Dice(u64);
-
-impl Dice {
-    fn throw(&mut self, sides: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut x = self.0;
-        x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (x ^ (x >> 31)) % sides
-    }
 }
 
 #[test]

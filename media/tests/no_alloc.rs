@@ -203,7 +203,7 @@ impl World {
             (220, play(cell, SampleRate::Hz16000, Repeat::Forever)),
             (240, Order::RemoveBridge(cell)),
             (241, join(guest.id, NARROW, cell, SampleRate::Hz16000)), // it is gone
-            (242, play(wide, NARROW, Repeat::Once)),                  // the wrong rate
+            (242, play(wide, NARROW, Repeat::Once)),                  // for another rate
             (243, play(nowhere, NARROW, Repeat::Once)),
             (244, record(nowhere, NARROW)),
             (245, Order::AddLeg(self.phones[0].leg(&room.topic))), // its slot is taken

@@ -7,11 +7,13 @@
 //! PCMU, PCMA and L16 remember nothing, so legs come and go as they like. A decoder of G.722 or Opus
 //! remembers what it has heard, and that must have been what the encoder remembers:
 //!
-//! - Who sits down goes from its own encoder to the leader's. It does so after both have heard the
-//!   same for so long that what they remember is nearly the same (`ticks_to_agree`).
+//! - Who sits down goes from its own encoder to the leader's, which has heard the same. Yet they
+//!   never come to remember the same, so he waits for a quiet moment, in which the seam is as soft as
+//!   the sound: a pause of the talkers. Where there is none (music), he sits down after 10 s.
 //! - Who gets up, which has to happen at once, because it begins to speak and may not hear itself,
-//!   takes a copy of what the leader's encoder remembers (G.722), or begins anew from the tick before,
-//!   with a packet that does not lean on others (Opus, whose memory cannot be copied).
+//!   takes a copy of what the leader's encoder remembers (G.722: there is no seam), or begins anew with
+//!   the tick before, and then makes a packet that does not lean on others (Opus, whose memory cannot
+//!   be copied: some distortion for a tick, while he begins to speak himself).
 //! - When a leader gets up, another leads, with the leader's encoder itself: nobody else notices.
 
 use crate::frame::Frame;
@@ -41,12 +43,14 @@ impl Audiences {
     }
 
     /// Has everybody sit where he can in this tick, when it is known who says something. `before`:
-    /// what all have heard in the tick before, of each mix.
+    /// what all have heard in the tick before, of each mix. `quiet`: there is next to nothing to be
+    /// heard.
     pub(super) fn arrange(
         &mut self,
         members: &[LegId],
         legs: &mut Arena<Leg>,
         before: [&Frame; 2],
+        quiet: bool,
     ) {
         for (at, member) in members.iter().enumerate() {
             let Some(leg) = legs.get_mut(member.0) else { continue };
@@ -62,10 +66,9 @@ impl Audiences {
                     }
                 }
             } else if let Some(key) = key {
-                let (wait, collected) = leg.pace();
                 leg.seat().waits = leg.seat().waits.saturating_add(1);
-                if leg.seat().waits > wait {
-                    let found = self.find(key, collected, *member, legs);
+                if leg.may_sit(quiet) {
+                    let found = self.find(key, *member, legs);
                     if let (Some(leg), Some(found)) = (legs.get_mut(member.0), found) {
                         leg.seat().audience = Some(found);
                     }
@@ -77,25 +80,19 @@ impl Audiences {
     }
 
     /// An audience of this key which is as far with its packet; or a new one, led by `leg`.
-    fn find(
-        &mut self,
-        key: ShareKey,
-        collected: usize,
-        leg: LegId,
-        legs: &mut Arena<Leg>,
-    ) -> Option<u8> {
-        let fits = |audience: &Option<Audience>| {
-            audience.as_ref().filter(|audience| audience.key == key).is_some_and(|audience| {
-                legs.get_mut(audience.leader.0).is_some_and(|leader| leader.pace().1 == collected)
-            })
+    fn find(&mut self, key: ShareKey, leg: LegId, legs: &mut Arena<Leg>) -> Option<u8> {
+        let own = legs.get(leg.0)?;
+        let leader_of = |place: &Option<Audience>| {
+            let audience = place.as_ref().filter(|audience| audience.key == key)?;
+            legs.get(audience.leader.0).filter(|leader| leader.is_as_far_as(own))
         };
-        let found = self.all.iter().position(fits).or_else(|| {
-            let vacant = self.all.iter().position(Option::is_none)?;
-            self.all[vacant] =
-                Some(Audience { key, leader: leg, payload: [0; MAX_PAYLOAD], len: 0 });
-            Some(vacant)
-        });
-        found.map(|found| found as u8)
+        let found = self.all.iter().position(|place| leader_of(place).is_some());
+        if let Some(number) = found {
+            return Some(number as u8);
+        }
+        let vacant = self.all.iter().position(Option::is_none)?;
+        self.all[vacant] = Some(Audience { key, leader: leg, payload: [0; MAX_PAYLOAD], len: 0 });
+        Some(vacant as u8)
     }
 
     /// A leg gets up. It is not in `legs` at the moment, and the `at`th of the members.

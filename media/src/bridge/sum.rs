@@ -3,6 +3,9 @@
 use crate::frame::{Frame, MAX_FRAME, Ptime, SampleRate};
 use crate::mix;
 
+/// Below this peak nobody hears a seam: -45 dBFS.
+const QUIET: u16 = 184;
+
 /// One tick at one rate.
 pub(super) struct Sum {
     rate: SampleRate,
@@ -13,6 +16,8 @@ pub(super) struct Sum {
     /// What a leg hears that says nothing, and what it has heard in the tick before.
     all: Frame,
     before: Frame,
+    /// Ticks in a row in which there was next to nothing to be heard.
+    quiet: u32,
     /// What one leg hears.
     one: Frame,
 }
@@ -27,6 +32,7 @@ impl Sum {
             has_tail: false,
             all: Frame::silence(rate),
             before: Frame::silence(rate),
+            quiet: 0,
             one: Frame::silence(rate),
         }
     }
@@ -68,6 +74,13 @@ impl Sum {
     pub(super) fn end(&mut self) {
         let samples = self.samples();
         mix::mix_all(&self.total[..samples], self.all.samples_mut());
+        let peak = self.all.samples().iter().fold(0, |peak, s| s.unsigned_abs().max(peak));
+        self.quiet = if peak < QUIET { self.quiet.saturating_add(1) } else { 0 };
+    }
+
+    /// Whether there is next to nothing to be heard, and was in the tick before.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.quiet > 1
     }
 
     /// What all say.

@@ -70,10 +70,10 @@ trait Format: Sync {
     /// Samples in `payload`; none when the sender is silent, or it cannot be read.
     fn samples_in(&self, rate: SampleRate, payload: &[u8]) -> usize;
 
-    /// Ticks that two encoders must have heard the same for, until a decoder may go from one to the
-    /// other without its being heard.
-    fn ticks_to_agree(&self) -> u32 {
-        0
+    /// Whether its decoders remember what they have heard, so that to go from one encoder to another
+    /// leaves a seam.
+    fn remembers(&self) -> bool {
+        false
     }
 
     /// The most samples that go into a packet.
@@ -227,10 +227,10 @@ impl Codec {
         self.format.longest(self.rate)
     }
 
-    /// Ticks that two encoders must have heard the same for, until a decoder may go from one to the
-    /// other without its being heard: none for a codec that remembers nothing.
-    pub(crate) fn ticks_to_agree(self) -> u32 {
-        self.format.ticks_to_agree()
+    /// Whether its decoders remember what they have heard, so that to go from one encoder to another
+    /// leaves a seam.
+    pub(crate) fn remembers(self) -> bool {
+        self.format.remembers()
     }
 
     /// An encoder for one stream. Allocates: not for the media thread.

@@ -19,8 +19,6 @@ pub(super) const FORMAT: &dyn Format = &Opus;
 
 /// A payload of no more bytes than this has no sound in it: its sender has fallen silent.
 const SILENT: usize = 2;
-/// Ticks after which two encoders of the same sound have come to say nearly the same: half a second.
-const AGREE: u32 = 25;
 /// Samples of 2.5 ms at 48 kHz, the shortest that libopus makes up.
 const SHORTEST: usize = 120;
 /// The rates in bits a second that speech sounds well at, 6 to 510 kbit/s (RFC 6716 section 2.1.1).
@@ -47,8 +45,8 @@ impl Format for Opus {
         48_000
     }
 
-    fn ticks_to_agree(&self) -> u32 {
-        AGREE
+    fn remembers(&self) -> bool {
+        true
     }
 
     fn rtpmap_suffix(&self) -> &'static str {
@@ -116,8 +114,8 @@ impl Encode for Encoder {
     /// libopus has no way to copy its state. So it begins anew with the tick before, of which the
     /// overlap with the next one comes, and then makes one packet that stands by itself.
     fn follow(&mut self, _: &dyn Encode, before: &[i16]) {
-        let _ = self.encoder.reset_state();
         let mut unsent = [0; MAX_PAYLOAD];
+        let _ = self.encoder.reset_state();
         self.encode(before, &mut unsent);
         (self.silent, self.anew) = (false, true);
     }

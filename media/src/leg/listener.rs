@@ -7,10 +7,16 @@
 //! remembers.
 
 use super::{Edge, Leg};
+use crate::codec::Codec;
 use crate::engine::Outside;
 use crate::frame::Frame;
 use crate::id::BridgeId;
 use crate::rtp::ShareKey;
+
+/// Ticks after which two encoders of the same sound say about the same: half a second.
+const AGREED: u32 = 25;
+/// Ticks that one waits for a quiet moment: 10 s.
+const PATIENCE: u32 = 500;
 
 /// Where a leg is in the bridge's audiences.
 #[derive(Clone, Copy, Debug, Default)]
@@ -41,15 +47,27 @@ impl Leg {
         plain.then(|| rtp.sender.share_key())?
     }
 
-    /// Ticks that it has to wait for before it is seated; and ticks collected for its next packet.
-    pub(crate) fn pace(&self) -> (u32, usize) {
-        match &self.edge {
-            Edge::Rtp(rtp) => {
-                // Its converter must have forgotten what it said.
-                let agree = rtp.sender.codec().map_or(0, |codec| codec.ticks_to_agree());
-                (agree.max(1), rtp.sender.collected())
+    /// Whether it may sit down where it is sent the same as others; `quiet`: there is next to nothing
+    /// to be heard.
+    pub(crate) fn may_sit(&self, quiet: bool) -> bool {
+        let Edge::Rtp(rtp) = &self.edge else { return false };
+        let remembers = rtp.sender.codec().is_some_and(Codec::remembers);
+        // Its converter must have forgotten what it said: that takes a tick.
+        match self.seat.waits {
+            0..=1 => false,
+            2..AGREED => !remembers,
+            AGREED..PATIENCE => !remembers || quiet,
+            PATIENCE.. => true,
+        }
+    }
+
+    /// Whether its next packet is as full as that of `other`.
+    pub(crate) fn is_as_far_as(&self, other: &Leg) -> bool {
+        match (&self.edge, &other.edge) {
+            (Edge::Rtp(own), Edge::Rtp(other)) => {
+                own.sender.collected() == other.sender.collected()
             }
-            Edge::Device(_) => (u32::MAX, 0),
+            _ => false,
         }
     }
 
