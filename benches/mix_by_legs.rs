@@ -2,7 +2,8 @@
 //!
 //! `engine` is the whole of it without sockets: one RTP packet in (G.711, 20 ms), jitter buffer,
 //! decoding, talk and digit detection, the bridge's mix, encoding, one packet out. Everybody talks.
-//! `mix` is the arithmetic of the bridge alone. The figures are per leg and tick; a tick comes every
+//! `mix` is the arithmetic of the bridge alone. `listeners` is the engine with three who talk and the
+//! rest who only listen and send nothing: all are sent one payload. The figures are per leg and tick; a tick comes every
 //! 20 ms, so 10 µs a leg means 2,000 legs on a core, if nothing else took time.
 //!
 //! ```sh
@@ -19,8 +20,8 @@ use stasis_bus::{Bus, RtPublisher, Settings, Stamp};
 use stasis_media::bridge::Bridge;
 use stasis_media::codec::Codec;
 use stasis_media::engine::{Engine, Order, Outside, Retired};
-use stasis_media::frame::{Ptime, SampleRate};
-use stasis_media::leg::{Edge, Leg, Rates, RtpEdge};
+use stasis_media::frame::{Frame, Ptime, SampleRate};
+use stasis_media::leg::{Edge, Leg, LegSetting, Rates, Role, RtpEdge};
 use stasis_media::mix;
 use stasis_media::rtp::{HEADER_LEN, Payloads, ReceiveSettings, RtpReceiver, RtpSender, RtpSeq};
 use stasis_media::wav::{Pcm, Player, Repeat};
@@ -38,12 +39,23 @@ fn main() {
     for (rate, sizes) in cases {
         for &legs in sizes {
             engine.bench_function(BenchmarkId::new(khz(rate), legs), |bencher| {
-                let mut room = Room::new(rate, legs);
+                let mut room = Room::new(Codec::PCMU, rate, legs, legs);
                 per_leg(bencher, legs, || room.tick(&mut Wire));
             });
         }
     }
     engine.finish();
+    let mut listeners = group(&mut criterion, "listeners");
+    let codecs = [(Codec::PCMU, "PCMU"), (Codec::OPUS, "Opus 48 kHz")];
+    for (codec, name) in codecs {
+        for legs in [20, 100, 500] {
+            listeners.bench_function(BenchmarkId::new(name, legs), |bencher| {
+                let mut room = Room::new(codec, codec.rate(), legs, 3);
+                per_leg(bencher, legs, || room.tick(&mut Wire));
+            });
+        }
+    }
+    listeners.finish();
     let mut mix = group(&mut criterion, "mix");
     for (rate, sizes) in cases {
         for &legs in sizes {
@@ -87,10 +99,10 @@ fn time(work: impl FnOnce()) -> Duration {
 }
 
 /// The demo's voices.
-fn voices() -> [Pcm; 3] {
+fn voices(rate: SampleRate) -> [Pcm; 3] {
     ["alice", "bob", "you"].map(|name| {
         let path = format!("{}/examples/assets/{name}.wav", env!("CARGO_MANIFEST_DIR"));
-        Pcm::load(path, SampleRate::Hz8000).expect("the voices are in the repository")
+        Pcm::load(path, rate).expect("the voices are in the repository")
     })
 }
 
@@ -112,46 +124,49 @@ struct Party {
 }
 
 impl Party {
-    fn new(number: usize, voices: &[Pcm; 3]) -> Self {
+    fn new(number: usize, voices: &[Pcm; 3], payloads: &Payloads) -> Self {
         let serial = number as u32 + 1;
         Party {
             leg: LegId::new(number as u32, serial),
             address: SocketAddr::from(([127, 0, 0, 1], 10_000 + 2 * number as u16)),
             voice: voice(voices, number),
-            sender: RtpSender::new(&Payloads::default(), serial, RtpSeq(1), serial),
+            sender: RtpSender::new(payloads, serial, RtpSeq(1), serial),
             packet: Vec::with_capacity(1_500),
         }
     }
 
     fn speak(&mut self) {
-        let mut frame = [0; FRAME];
-        self.voice.fill(&mut frame);
+        let mut frame = Frame::silence(self.sender.rate());
+        self.voice.fill(frame.samples_mut());
         let packet = &mut self.packet;
-        self.sender.tick(&frame, |bytes| {
+        self.sender.tick(frame.samples(), |bytes| {
             packet.clear();
             packet.extend_from_slice(bytes);
         });
     }
 }
 
-/// A bridge in which everybody talks, and all the parties.
+/// A bridge in which the first so many talk, and all the parties.
 struct Room {
     engine: Engine,
     parties: Vec<Party>,
+    talkers: usize,
     publisher: RtPublisher,
     now: Stamp,
     _bus: Bus,
 }
 
 impl Room {
-    fn new(rate: SampleRate, legs: usize) -> Self {
+    fn new(codec: Codec, rate: SampleRate, legs: usize, talkers: usize) -> Self {
         let settings =
             Settings { workers: 1, max_workers: 1, look_ms: u16::MAX, ..Settings::default() };
-        let voices = voices();
+        let payloads = Payloads::of(&[codec]).expect("there is room for one");
+        let voices = voices(payloads.rate());
         let bus = Bus::new(settings).expect("there is room for a thread");
         let mut room = Room {
             engine: Engine::new(legs, 1),
-            parties: (0..legs).map(|number| Party::new(number, &voices)).collect(),
+            parties: (0..legs).map(|number| Party::new(number, &voices, &payloads)).collect(),
+            talkers: legs,
             publisher: bus.rt_publisher(1_024),
             now: Stamp::ZERO,
             _bus: bus.clone(),
@@ -161,20 +176,36 @@ impl Room {
         for number in 0..legs {
             let leg = room.parties[number].leg;
             let edge = RtpEdge::new(
-                RtpReceiver::new(ReceiveSettings::default()),
-                RtpSender::new(&Payloads::default(), 0, RtpSeq(1), 0),
+                RtpReceiver::new(ReceiveSettings { payloads, ..Default::default() }),
+                RtpSender::new(&payloads, 0, RtpSeq(1), 0),
             );
             let edge = Edge::Rtp(Box::new(edge));
             room.order(Order::AddLeg(Box::new(Leg::new(leg, edge, topic.clone()))));
-            let rates = Box::new(Rates::new(SampleRate::Hz8000, rate));
+            let rates = Box::new(Rates::new(payloads.rate(), rate));
             room.order(Order::Join { leg, bridge: BRIDGE, rates });
         }
         // Until the jitter buffers are filled and everybody is heard.
-        let mut ears = Ears::default();
+        let mut ears = Ears { codec, voiced: 0 };
         (0..50).for_each(|_| {
             room.tick(&mut ears);
         });
         assert!(ears.voiced > 10 * legs, "everybody hears the others");
+        for party in &room.parties[talkers..] {
+            let setting = LegSetting::Role(Role::Listener);
+            room.engine.apply(
+                Order::Set(party.leg, setting),
+                room.now,
+                &mut room.publisher,
+                &mut Wire,
+            );
+        }
+        room.talkers = talkers;
+        if talkers < legs {
+            // Until all listeners are sent one payload, at the latest.
+            (0..520).for_each(|_| {
+                room.tick(&mut Wire);
+            });
+        }
         room
     }
 
@@ -184,11 +215,12 @@ impl Room {
 
     /// How long the engine's part of one tick takes; making the packets is not counted.
     fn tick(&mut self, outside: &mut impl Outside) -> Duration {
-        self.parties.iter_mut().for_each(Party::speak);
+        let talkers = self.talkers;
+        self.parties[..talkers].iter_mut().for_each(Party::speak);
         self.now = self.now + Duration::from_millis(20);
         let (engine, publisher, now) = (&mut self.engine, &mut self.publisher, self.now);
         time(|| {
-            for party in &self.parties {
+            for party in &self.parties[..talkers] {
                 engine.receive(party.leg, &party.packet, party.address, now, publisher);
             }
             engine.tick(now, publisher, outside);
@@ -210,13 +242,17 @@ impl Outside for Wire {
 }
 
 /// Counts the packets in which there is more to hear than noise.
-#[derive(Default)]
 struct Ears {
+    codec: Codec,
     voiced: usize,
 }
 
 impl Outside for Ears {
     fn send(&mut self, _: LegId, _: SocketAddr, datagram: &[u8]) {
+        if self.codec != Codec::PCMU {
+            self.voiced += 1; // one packet alone does not tell
+            return;
+        }
         let mut pcm = [0; FRAME];
         Codec::PCMU.decoder().decode(&datagram[HEADER_LEN..], &mut pcm);
         self.voiced += usize::from(pcm.iter().any(|sample| sample.abs() > 1_000));
@@ -234,7 +270,7 @@ struct Sums {
 
 impl Sums {
     fn new(rate: SampleRate, legs: usize) -> Self {
-        let (samples, voices) = (rate.samples_in(Ptime::TICK), voices());
+        let (samples, voices) = (rate.samples_in(Ptime::TICK), voices(SampleRate::Hz8000));
         let say = |leg| {
             let mut said = vec![0; samples];
             voice(&voices, leg).fill(&mut said);

@@ -10,11 +10,12 @@ use std::time::Duration;
 
 use stasis_bus::{RtPublisher, Stamp};
 
-use crate::bridge::{Bridge, Playback, Tap};
+use crate::bridge::{Bridge, Playback, RateChange, Tap};
 use crate::dtmf::Digit;
-use crate::event::{Joined, Left};
+use crate::event::{Joined, Left, Moved};
 use crate::id::{Arena, BridgeId, LegId};
-use crate::leg::{Leg, Rates};
+use crate::leg::{Leg, LegSetting, Rates};
+use crate::resample::Resampler;
 
 /// What the engine is told to do.
 pub enum Order {
@@ -26,7 +27,8 @@ pub enum Order {
     AddBridge(Box<Bridge>),
     /// Lets a bridge go; everybody leaves it first.
     RemoveBridge(BridgeId),
-    /// Puts a leg into a bridge, out of the one that it may be in.
+    /// Puts a leg into a bridge, out of the one that it may be in. It fades in within a tick; and
+    /// out of where it was, in the same tick.
     Join {
         /// Who.
         leg: LegId,
@@ -37,8 +39,8 @@ pub enum Order {
     },
     /// Takes a leg out of its bridge.
     Leave(LegId),
-    /// Has nobody hear a leg, or has it heard again.
-    Mute(LegId, bool),
+    /// Changes a setting of a leg.
+    Set(LegId, LegSetting),
     /// Sends a digit to a leg's party, for so long.
     Press(LegId, Digit, Duration),
     /// Plays to a bridge, in place of what is playing.
@@ -49,6 +51,15 @@ pub enum Order {
     Record(BridgeId, Box<Tap>),
     /// Takes the tap off.
     StopRecording(BridgeId),
+    /// The music of a holding bridge, in place of what it has; played on and on, from a sound that
+    /// repeats. Nobody is told when it begins and ends.
+    HoldMusic(BridgeId, Box<Playback>),
+    /// A holding bridge has no music any more.
+    StopHoldMusic(BridgeId),
+    /// Only so many are heard in a bridge, the loudest; or everybody.
+    LimitTalkers(BridgeId, Option<usize>),
+    /// A bridge goes over to another rate, without a gap or a click: within 60 ms.
+    ChangeRate(BridgeId, Box<RateChange>),
 }
 
 /// What the engine is done with: to be dropped where dropping is allowed.
@@ -59,7 +70,11 @@ pub enum Retired {
     Bridge(Box<Bridge>),
     /// Converters that a leg no longer needs.
     Rates(Box<Rates>),
-    /// A playback that has finished.
+    /// A converter of a sound or a tap, at a rate that its bridge no longer has.
+    Converter(Box<Resampler>),
+    /// What a change of rate was not made for; else it is empty.
+    RateChange(Box<RateChange>),
+    /// A playback that has finished, or music.
     Playback(Box<Playback>),
     /// A tap that was taken off.
     Tap(Box<Tap>),
@@ -81,12 +96,14 @@ pub trait Outside {
 pub struct Engine {
     legs: Arena<Leg>,
     bridges: Arena<Bridge>,
+    /// Bridges that are removed at the end of the tick.
+    closing: usize,
 }
 
 impl Engine {
     /// An engine with room for so many legs and bridges.
     pub fn new(legs: usize, bridges: usize) -> Self {
-        Engine { legs: Arena::new(legs), bridges: Arena::new(bridges) }
+        Engine { legs: Arena::new(legs), bridges: Arena::new(bridges), closing: 0 }
     }
 
     /// Carries out an order.
@@ -108,21 +125,15 @@ impl Engine {
                     outside.retire(Retired::Refused(Order::AddBridge(bridge)));
                 }
             }
-            Order::RemoveLeg(id) => {
-                self.leave(id, now, publisher, outside);
-                if let Some(mut leg) = self.legs.remove(id.0) {
-                    leg.report(now, publisher);
-                    outside.retire(Retired::Leg(leg));
-                }
-            }
+            Order::RemoveLeg(id) => self.remove_leg(id, now, publisher, outside),
             Order::RemoveBridge(id) => self.remove_bridge(id, now, publisher, outside),
             Order::Join { leg, bridge, rates } => {
                 self.join(leg, bridge, rates, now, publisher, outside);
             }
             Order::Leave(leg) => self.leave(leg, now, publisher, outside),
-            Order::Mute(leg, muted) => {
+            Order::Set(leg, setting) => {
                 if let Some(leg) = self.legs.get_mut(leg.0) {
-                    leg.set_muted(muted);
+                    leg.set(setting, now, publisher);
                 }
             }
             Order::Press(leg, digit, duration) => {
@@ -131,23 +142,49 @@ impl Engine {
                 }
             }
             Order::Play(id, playback) => match self.bridges.get_mut(id.0) {
-                Some(bridge) if bridge.rate() == playback.rate() => {
+                Some(bridge) if playback.rate() == Some(bridge.rate()) => {
                     bridge.play(playback, now, publisher, outside);
                 }
                 _ => outside.retire(Retired::Refused(Order::Play(id, playback))),
             },
             Order::StopPlaying(bridge) => {
                 if let Some(bridge) = self.bridges.get_mut(bridge.0) {
-                    bridge.stop_playing(false, now, publisher, outside);
+                    bridge.stop_playing(now, publisher, outside);
+                }
+            }
+            Order::HoldMusic(id, music) => match self.bridges.get_mut(id.0) {
+                Some(bridge) if music.rate() == Some(bridge.rate()) => {
+                    bridge.set_music(Some(music), outside);
+                }
+                _ => outside.retire(Retired::Refused(Order::HoldMusic(id, music))),
+            },
+            Order::StopHoldMusic(bridge) => {
+                if let Some(bridge) = self.bridges.get_mut(bridge.0) {
+                    bridge.set_music(None, outside);
                 }
             }
             Order::Record(id, tap) => match self.bridges.get_mut(id.0) {
-                Some(bridge) => retire_tap(bridge.set_tap(Some(tap)), outside),
-                None => outside.retire(Retired::Refused(Order::Record(id, tap))),
+                Some(bridge) if tap.rate() == Some(bridge.rate()) => {
+                    bridge.set_tap(Some(tap), outside);
+                }
+                _ => outside.retire(Retired::Refused(Order::Record(id, tap))),
             },
             Order::StopRecording(bridge) => {
                 if let Some(bridge) = self.bridges.get_mut(bridge.0) {
-                    retire_tap(bridge.set_tap(None), outside);
+                    bridge.set_tap(None, outside);
+                }
+            }
+            Order::LimitTalkers(bridge, most) => {
+                if let Some(bridge) = self.bridges.get_mut(bridge.0) {
+                    bridge.limit_talkers(most);
+                }
+            }
+            Order::ChangeRate(id, mut change) => {
+                let bridge = self.bridges.get_mut(id.0);
+                if bridge.is_some_and(|b| b.change_rate(&mut change, &mut self.legs, outside)) {
+                    outside.retire(Retired::RateChange(change));
+                } else {
+                    outside.retire(Retired::Refused(Order::ChangeRate(id, change)));
                 }
             }
         }
@@ -176,8 +213,16 @@ impl Engine {
         for bridge in self.bridges.iter_mut() {
             bridge.tick(&mut self.legs, now, publisher, outside);
         }
-        for leg in self.legs.iter_mut().filter(|leg| leg.bridge().is_none()) {
-            leg.hear_nothing(outside);
+        let unsent = |leg: &&mut Leg| leg.bridge().is_none() || leg.is_between();
+        for leg in self.legs.iter_mut().filter(unsent) {
+            leg.finish(outside);
+        }
+        while self.closing > 0 {
+            self.closing -= 1;
+            if let Some(mut bridge) = self.bridges.pop_if(Bridge::is_closed) {
+                bridge.forget_sounds(outside);
+                outside.retire(Retired::Bridge(bridge));
+            }
         }
     }
 
@@ -190,14 +235,16 @@ impl Engine {
     pub fn close(&mut self, now: Stamp, publisher: &mut RtPublisher, outside: &mut impl Outside) {
         while let Some(mut leg) = self.legs.pop() {
             self.part(&mut leg, now, publisher, outside);
+            leg.forget_past(outside);
             leg.report(now, publisher);
             outside.retire(Retired::Leg(leg));
         }
         while let Some(mut bridge) = self.bridges.pop() {
-            bridge.stop_playing(false, now, publisher, outside);
-            retire_tap(bridge.set_tap(None), outside);
+            bridge.silence(now, publisher, outside);
+            bridge.forget_sounds(outside);
             outside.retire(Retired::Bridge(bridge));
         }
+        self.closing = 0;
     }
 
     fn join(
@@ -221,12 +268,16 @@ impl Engine {
             let order = Order::Join { leg: id, bridge: bridge_id, rates };
             return outside.retire(Retired::Refused(order));
         }
+        let from = self.legs.get_mut(id.0).and_then(|leg| leg.bridge());
         self.leave(id, now, publisher, outside);
         let bridge = self.bridges.get_mut(bridge_id.0);
         if let (Some(leg), Some(bridge)) = (self.legs.get_mut(id.0), bridge) {
-            leg.set_place(Some((bridge_id, rates)));
+            leg.enter(bridge_id, rates);
             bridge.add(id);
             publisher.publish(bridge.topic(), now, Joined { leg: id, bridge: bridge_id });
+            if let Some(from) = from.filter(|from| *from != bridge_id) {
+                publisher.publish(leg.topic(), now, Moved { leg: id, from, to: bridge_id });
+            }
         }
     }
 
@@ -258,12 +309,28 @@ impl Engine {
     ) {
         let Some(id) = leg.bridge() else { return };
         if let Some(bridge) = self.bridges.get_mut(id.0) {
-            bridge.remove(leg.id());
+            bridge.remove(leg, &mut self.legs, outside);
             publisher.publish(bridge.topic(), now, Left { leg: leg.id(), bridge: id });
         }
-        if let Some(rates) = leg.set_place(None) {
-            outside.retire(Retired::Rates(rates));
+    }
+
+    fn remove_leg(
+        &mut self,
+        id: LegId,
+        now: Stamp,
+        publisher: &mut RtPublisher,
+        outside: &mut impl Outside,
+    ) {
+        let Some(mut leg) = self.legs.remove(id.0) else { return };
+        self.part(&mut leg, now, publisher, outside);
+        if let Some(bridge) = leg.leaves().and_then(|bridge| self.bridges.get_mut(bridge.0)) {
+            // The others hear it fade out, as if it were there for one tick more.
+            leg.listen(now, publisher);
+            bridge.keep_tail(&mut leg);
         }
+        leg.forget_past(outside);
+        leg.report(now, publisher);
+        outside.retire(Retired::Leg(leg));
     }
 
     fn remove_bridge(
@@ -273,19 +340,27 @@ impl Engine {
         publisher: &mut RtPublisher,
         outside: &mut impl Outside,
     ) {
-        while let Some(leg) = self.bridges.get_mut(id.0).and_then(Bridge::pop_member) {
+        while let Some(leg) = self.bridges.get_mut(id.0).and_then(|bridge| bridge.last_member()) {
             self.leave(leg, now, publisher, outside);
+            if let Some(bridge) = self.bridges.get_mut(id.0)
+                && bridge.last_member() == Some(leg)
+            {
+                debug_assert!(false, "a member that is not here");
+                bridge.forget(leg);
+            }
         }
-        if let Some(mut bridge) = self.bridges.remove(id.0) {
-            bridge.stop_playing(false, now, publisher, outside);
-            retire_tap(bridge.set_tap(None), outside);
+        let Some(bridge) = self.bridges.get_mut(id.0) else { return };
+        bridge.silence(now, publisher, outside);
+        if bridge.is_closing() {
+            return;
+        }
+        bridge.close();
+        // Those who leave have a last tick in it.
+        if !bridge.is_closed() {
+            self.closing += 1;
+        } else if let Some(mut bridge) = self.bridges.remove(id.0) {
+            bridge.forget_sounds(outside);
             outside.retire(Retired::Bridge(bridge));
         }
-    }
-}
-
-fn retire_tap(tap: Option<Box<Tap>>, outside: &mut impl Outside) {
-    if let Some(tap) = tap {
-        outside.retire(Retired::Tap(tap));
     }
 }

@@ -4,7 +4,10 @@
 use std::net::SocketAddr;
 
 use crate::dtmf::Digit;
+use crate::frame::SampleRate;
+use crate::gain::Gain;
 use crate::id::{BridgeId, LegId, PlaybackId};
+use crate::leg::{Direction, Role};
 use crate::rtp::{ReceiveStats, SendStats};
 
 /// A leg has joined a bridge; told on the bridge's topic.
@@ -24,6 +27,69 @@ pub struct Left {
     pub leg: LegId,
     /// From where.
     pub bridge: BridgeId,
+}
+
+/// A leg has gone from one bridge straight to another; told on the leg's topic, beside [`Left`] and
+/// [`Joined`] on the bridges'.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moved {
+    /// Who.
+    pub leg: LegId,
+    /// From where.
+    pub from: BridgeId,
+    /// To where.
+    pub to: BridgeId,
+}
+
+/// A leg was muted in one direction, or is no longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Muted {
+    /// Who.
+    pub leg: LegId,
+    /// In: what it says. Out: what it hears.
+    pub direction: Direction,
+    /// Whether it is muted now.
+    pub muted: bool,
+}
+
+/// A leg is louder or softer in one direction.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct GainChanged {
+    /// Who.
+    pub leg: LegId,
+    /// In: what it says. Out: what it hears.
+    pub direction: Direction,
+    /// By how much it is louder than it comes.
+    pub gain: Gain,
+}
+
+/// A leg has another role.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RoleChanged {
+    /// Who.
+    pub leg: LegId,
+    /// Which.
+    pub role: Role,
+}
+
+/// A leg's digits are kept from the others from here on, or no longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DtmfAbsorbed {
+    /// Who.
+    pub leg: LegId,
+    /// Whether they are.
+    pub absorbed: bool,
+}
+
+/// A bridge mixes at another rate; told on the bridge's topic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BridgeRateChanged {
+    /// Which.
+    pub bridge: BridgeId,
+    /// Before.
+    pub from: SampleRate,
+    /// From here on.
+    pub to: SampleRate,
 }
 
 /// A leg has begun to talk.

@@ -81,6 +81,13 @@ impl<T> Arena<T> {
         }
     }
 
+    pub(crate) fn get(&self, key: Key) -> Option<&T> {
+        match self.slots.get(key.slot as usize)? {
+            Some((serial, object)) if *serial == key.serial => Some(object),
+            _ => None,
+        }
+    }
+
     pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut T> {
         match self.slots.get_mut(key.slot as usize)? {
             Some((serial, object)) if *serial == key.serial => Some(object),
@@ -95,6 +102,12 @@ impl<T> Arena<T> {
 
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
         self.slots.iter_mut().flatten().map(|(_, object)| &mut **object)
+    }
+
+    /// Takes out an object of which this is true.
+    pub(crate) fn pop_if(&mut self, is_it: impl Fn(&T) -> bool) -> Option<Box<T>> {
+        let takes = |slot: &mut Slot<T>| slot.take_if(|(_, object)| is_it(object));
+        self.slots.iter_mut().find_map(takes).map(|(_, object)| object)
     }
 
     /// Takes out any object that is left.

@@ -1,28 +1,43 @@
 //! A leg: one party's connection to the engine.
 //!
 //! Its edge brings in audio and takes out audio, at the edge's own rate: an RTP stream, or a sound
-//! device. The leg listens to what comes in (talk, digits) and converts between the edge's rate
-//! and the bridge's.
+//! device. The leg listens to what comes in (talk, digits: [`digits`]), makes of it what the others
+//! are to hear ([`voice`]), and brings that to its bridge and back by a lane ([`lane`]).
+
+mod digits;
+mod lane;
+mod listener;
+mod settings;
+mod voice;
 
 use std::time::Duration;
 
 use stasis_bus::{RtPublisher, Stamp, Topic};
 
+pub use lane::Rates;
+pub(crate) use lane::{Blend, Era, Lane, between, convert};
+pub use settings::{Direction, LegSetting, Role};
+
 use crate::device::DeviceEdge;
-use crate::dtmf::{Detector, Digit, DtmfEvent};
-use crate::engine::Outside;
+use crate::dtmf::Digit;
+use crate::engine::{Outside, Retired};
 use crate::event::{
-    DeviceSlipped, DtmfBegan, DtmfNotSent, DtmfReceived, DtmfSource, RtpReceived, RtpSent,
-    SourceLearned, TalkingStarted, TalkingStopped,
+    DeviceSlipped, DtmfAbsorbed, DtmfBegan, DtmfNotSent, DtmfReceived, DtmfSource, GainChanged,
+    Muted, RoleChanged, RtpReceived, RtpSent, SourceLearned, TalkingStarted, TalkingStopped,
 };
 use crate::frame::{Frame, SampleRate};
 use crate::id::{BridgeId, LegId};
-use crate::resample::Resampler;
 use crate::rtp::{FrameKind, RtpEvent, RtpReceiver, RtpSender};
-use crate::talk::{TalkChange, TalkDetector, TalkSettings};
+use crate::talk::{Dbov, TalkChange, TalkDetector, TalkSettings};
+use digits::InBandDigits;
+use listener::Seat;
+use voice::{Level, Voice};
 
 /// Ticks between two reports of a leg's figures: 5 s.
 const REPORT_TICKS: u32 = 250;
+
+/// What a leg's loudness falls by in a tick, in dB.
+const DECAY: f32 = 0.3;
 
 /// Where a leg's audio comes from and goes to.
 pub enum Edge {
@@ -46,49 +61,27 @@ impl RtpEdge {
     }
 }
 
-/// Conversion between a leg's rate and its bridge's. Made where allocation is allowed.
-pub struct Rates {
-    bridge: SampleRate,
-    to_bridge: Resampler,
-    from_bridge: Resampler,
-}
-
-impl Rates {
-    /// Between a leg at `leg` and a bridge at `bridge`.
-    pub fn new(leg: SampleRate, bridge: SampleRate) -> Self {
-        Rates { bridge, to_bridge: between(leg, bridge), from_bridge: between(bridge, leg) }
-    }
-
-    /// The rate on the bridge's side.
-    pub fn bridge(&self) -> SampleRate {
-        self.bridge
-    }
-}
-
-fn between(from: SampleRate, to: SampleRate) -> Resampler {
-    Resampler::new(from, to).expect("every two rates of the engine have a converter")
-}
-
-/// Where a leg is, and how it gets there and back.
-struct Place {
-    bridge: BridgeId,
-    rates: Box<Rates>,
-}
-
 /// One party's connection to the engine.
 pub struct Leg {
     id: LegId,
     topic: Topic,
     edge: Edge,
-    place: Option<Place>,
-    /// What it said this tick: at the edge's rate, and at the bridge's.
+    role: Role,
+    /// Where it is, and where it still is for a moment.
+    present: Option<Lane>,
+    past: Option<Lane>,
+    /// What its edge has heard this tick, and what of it goes to the bridge.
     heard: Frame,
-    said: Frame,
-    /// What it is to hear, at the edge's rate.
+    voice: Voice,
+    /// What it is to hear, at the edge's rate; whether that is this tick's already.
     out: Frame,
+    has_out: bool,
+    sent: bool,
+    seat: Seat,
+    ears: Level,
     talk: TalkDetector,
+    loudness: Dbov,
     digits: InBandDigits,
-    muted: bool,
     report_in: u32,
     slips: (u64, u64),
 }
@@ -100,14 +93,20 @@ impl Leg {
         Leg {
             id,
             topic,
-            place: None,
+            role: Role::default(),
+            present: None,
+            past: None,
             heard: Frame::silence(rate),
-            said: Frame::silence(rate),
+            voice: Voice::new(rate),
             out: Frame::silence(rate),
+            has_out: false,
+            sent: false,
+            seat: Seat::default(),
+            ears: Level::new(),
             talk: TalkDetector::new(TalkSettings::default()),
-            digits: InBandDigits::new(&edge),
+            loudness: Dbov::SILENCE,
+            digits: InBandDigits::new(matches!(edge, Edge::Rtp(_)), rate),
             edge,
-            muted: false,
             // Not all legs report in the same tick.
             report_in: 1 + id.serial().wrapping_mul(37) % REPORT_TICKS,
             slips: (0, 0),
@@ -125,23 +124,112 @@ impl Leg {
     }
 
     pub(crate) fn bridge(&self) -> Option<BridgeId> {
-        self.place.as_ref().map(|place| place.bridge)
+        self.present.as_ref().map(|lane| lane.bridge)
     }
 
-    /// Puts it into a bridge, or takes it out; gives back the converters that it had.
-    pub(crate) fn set_place(
-        &mut self,
-        place: Option<(BridgeId, Box<Rates>)>,
-    ) -> Option<Box<Rates>> {
-        if let Some((_, rates)) = &place {
-            self.said = Frame::silence(rates.bridge);
+    pub(crate) fn topic(&self) -> &Topic {
+        &self.topic
+    }
+
+    pub(crate) fn role(&self) -> Role {
+        self.role
+    }
+
+    /// Whether it is an announcer that can be heard.
+    pub(crate) fn announces(&self) -> bool {
+        self.role == Role::Announcer && !self.voice.level.is_muted()
+    }
+
+    /// The loudest that it was lately: up at once, down by 15 dB a second.
+    pub(crate) fn loudness(&self) -> Dbov {
+        if self.voice.is_silent() { Dbov::SILENCE } else { self.loudness }
+    }
+
+    /// Comes into a bridge.
+    pub(crate) fn enter(&mut self, bridge: BridgeId, rates: Box<Rates>) {
+        debug_assert!(self.present.is_none(), "it has left before");
+        self.present = Some(Lane::new(bridge, rates));
+    }
+
+    /// Leaves its bridge; `true`: it has been heard there, and fades out in the next tick.
+    pub(crate) fn leave(&mut self, outside: &mut impl Outside) -> bool {
+        let Some(present) = self.present.take() else { return false };
+        self.seat = Seat::default();
+        // Between two rates of its bridge, what is heard is still the one before.
+        let mut heard = match self.past.take_if(|past| !past.leaving) {
+            Some(past) => {
+                retire(present, outside);
+                past
+            }
+            None => present,
+        };
+        if !heard.used || self.past.is_some() {
+            retire(heard, outside);
+            return false;
         }
-        let place = place.map(|(bridge, rates)| Place { bridge, rates });
-        std::mem::replace(&mut self.place, place).map(|place| place.rates)
+        heard.leaving = true;
+        self.past = Some(heard);
+        true
     }
 
-    pub(crate) fn set_muted(&mut self, muted: bool) {
-        self.muted = muted;
+    /// The bridge that it is leaving.
+    pub(crate) fn leaves(&self) -> Option<BridgeId> {
+        self.past.as_ref().filter(|lane| lane.leaving).map(|lane| lane.bridge)
+    }
+
+    /// Lets go of the way to the bridge that it is leaving, without a fade: it is gone itself.
+    pub(crate) fn forget_past(&mut self, outside: &mut impl Outside) {
+        if let Some(lane) = self.past.take() {
+            retire(lane, outside);
+        }
+    }
+
+    /// Has `rates` for the mix that its bridge is going over to; gives back what is not needed for
+    /// that.
+    pub(crate) fn change_rates(&mut self, rates: Box<Rates>) -> Option<Box<Rates>> {
+        let Some(present) = &self.present else { return Some(rates) };
+        let next = present.next(rates);
+        let before = self.present.replace(next)?;
+        // Nothing was heard by it, or what is heard is the one before that.
+        if self.past.is_some() {
+            return Some(before.rates);
+        }
+        self.past = Some(before);
+        None
+    }
+
+    /// Changes a setting, and tells of it, if it is another.
+    pub(crate) fn set(&mut self, setting: LegSetting, now: Stamp, publisher: &mut RtPublisher) {
+        let (leg, topic) = (self.id, &self.topic);
+        match setting {
+            LegSetting::Mute(direction, muted) => {
+                if self.level(direction).mute(muted) {
+                    publisher.publish(&self.topic, now, Muted { leg, direction, muted });
+                }
+            }
+            LegSetting::Gain(direction, gain) => {
+                if self.level(direction).gain(gain) {
+                    publisher.publish(&self.topic, now, GainChanged { leg, direction, gain });
+                }
+            }
+            LegSetting::Role(role) => {
+                if std::mem::replace(&mut self.role, role) != role {
+                    publisher.publish(topic, now, RoleChanged { leg, role });
+                }
+            }
+            LegSetting::AbsorbDtmf(absorbed) => {
+                if self.voice.absorb(absorbed) {
+                    publisher.publish(topic, now, DtmfAbsorbed { leg, absorbed });
+                }
+            }
+        }
+    }
+
+    fn level(&mut self, direction: Direction) -> &mut Level {
+        match direction {
+            Direction::In => &mut self.voice.level,
+            Direction::Out => &mut self.ears,
+        }
     }
 
     /// Sends a digit to the party, as telephone events, or says that it cannot be sent.
@@ -184,8 +272,10 @@ impl Leg {
 
     /// Takes this tick's audio in, and listens to it.
     pub(crate) fn listen(&mut self, now: Stamp, publisher: &mut RtPublisher) {
-        let erased = self.take_in(now, publisher);
-        self.digits.listen(&self.heard, erased, self.id, &self.topic, now, publisher);
+        let kind = self.take_in(now, publisher);
+        let heard = (&self.heard, kind == FrameKind::Concealed);
+        let absorbs = self.voice.absorbs();
+        let key = self.digits.listen(heard, absorbs, self.id, &self.topic, now, publisher);
         match self.talk.feed(self.heard.samples(), self.heard.rate()) {
             Some(TalkChange::Started) => {
                 publisher.publish(&self.topic, now, TalkingStarted { leg: self.id });
@@ -196,13 +286,9 @@ impl Leg {
             }
             None => {}
         }
-        if let Some(place) = &mut self.place {
-            if self.muted {
-                self.said.samples_mut().fill(0);
-            } else {
-                convert(&mut place.rates.to_bridge, &self.heard, &mut self.said);
-            }
-        }
+        self.loudness = Dbov(self.talk.level().0.max(self.loudness.0 - DECAY));
+        self.voice.take(&self.heard, kind == FrameKind::Silence, key);
+        (self.has_out, self.sent) = (false, false);
         self.report_in -= 1;
         if self.report_in == 0 {
             self.report_in = REPORT_TICKS;
@@ -210,8 +296,8 @@ impl Leg {
         }
     }
 
-    /// Fills `heard`; `true` when what is in it was made up.
-    fn take_in(&mut self, now: Stamp, publisher: &mut RtPublisher) -> bool {
+    /// Fills `heard`; says what it is made of.
+    fn take_in(&mut self, now: Stamp, publisher: &mut RtPublisher) -> FrameKind {
         match &mut self.edge {
             Edge::Rtp(rtp) => {
                 let mut on = report_rtp(self.id, &self.topic, now, &mut self.digits, publisher);
@@ -219,31 +305,82 @@ impl Leg {
                 if let Some(codec) = rtp.receiver.codec() {
                     rtp.sender.set_codec(codec); // answered in what it speaks
                 }
-                kind == FrameKind::Concealed
+                kind
             }
             Edge::Device(device) => {
                 device.capture(self.heard.samples_mut());
-                false
+                FrameKind::Voice
             }
         }
     }
 
-    /// What it said this tick, at its bridge's rate.
-    pub(crate) fn said(&self) -> &Frame {
-        &self.said
+    fn lane(&mut self, era: Era, bridge: BridgeId) -> Option<&mut Lane> {
+        let lane = match era {
+            Era::Past => &mut self.past,
+            Era::Present => &mut self.present,
+        };
+        lane.as_mut().filter(|lane| lane.bridge == bridge)
     }
 
-    /// Sends out what it is to hear this tick, at its bridge's rate.
-    pub(crate) fn hear(&mut self, frame: &Frame, outside: &mut impl Outside) {
-        if let Some(place) = &mut self.place {
-            convert(&mut place.rates.from_bridge, frame, &mut self.out);
+    /// Brings what it says in this tick to a mix of `bridge`; none when that is silence, or it is
+    /// not there. `allowed`: whether the others may hear it.
+    pub(crate) fn say(&mut self, era: Era, bridge: BridgeId, allowed: bool) -> Option<&Frame> {
+        let allowed = allowed && self.role != Role::Listener;
+        let lane = match era {
+            Era::Past => &mut self.past,
+            Era::Present => &mut self.present,
+        };
+        let lane = lane.as_mut().filter(|lane| lane.bridge == bridge)?;
+        lane.say(self.voice.frame(), self.voice.is_silent(), allowed);
+        lane.said()
+    }
+
+    /// What it has said in this tick.
+    pub(crate) fn said(&mut self, era: Era, bridge: BridgeId) -> Option<&Frame> {
+        self.lane(era, bridge)?.said()
+    }
+
+    /// Takes what it is to hear of a mix of `bridge`; `mix` is used up.
+    pub(crate) fn hear(&mut self, era: Era, bridge: BridgeId, mix: &mut Frame, blend: Blend) {
+        let lane = match era {
+            Era::Past => &mut self.past,
+            Era::Present => &mut self.present,
+        };
+        if let Some(lane) = lane.as_mut().filter(|lane| lane.bridge == bridge) {
+            let blend = if lane.leaving { Blend::Falling } else { blend };
+            lane.hear(mix, blend, self.has_out, &mut self.out);
+            lane.leaving |= blend == Blend::Falling;
+            self.has_out = true;
         }
-        self.send_out(outside);
     }
 
-    /// As [`hear`](Self::hear), for a leg that is in no bridge: silence.
-    pub(crate) fn hear_nothing(&mut self, outside: &mut impl Outside) {
-        self.out.samples_mut().fill(0);
+    /// Whether it was sent what it is to hear in this tick.
+    pub(crate) fn is_sent(&self) -> bool {
+        self.sent
+    }
+
+    /// Whether it goes from one mix to another in this tick.
+    pub(crate) fn is_between(&self) -> bool {
+        self.past.is_some()
+    }
+
+    /// Ends the tick of a leg that is in no bridge, or that is between two.
+    pub(crate) fn finish(&mut self, outside: &mut impl Outside) {
+        self.send(outside);
+        if let Some(lane) = self.past.take_if(|lane| lane.leaving) {
+            retire(lane, outside);
+        }
+    }
+
+    /// Sends out what it is to hear in this tick.
+    pub(crate) fn send(&mut self, outside: &mut impl Outside) {
+        if std::mem::replace(&mut self.sent, true) {
+            return;
+        }
+        if !self.has_out {
+            self.out.samples_mut().fill(0);
+        }
+        self.ears.fader.apply(self.out.samples_mut());
         self.send_out(outside);
     }
 
@@ -281,12 +418,8 @@ impl Leg {
     }
 }
 
-/// One tick from one rate to the other.
-fn convert(resampler: &mut Resampler, from: &Frame, to: &mut Frame) {
-    // The frames have the rates that the converter was made for; if not, rather silence.
-    if resampler.process(from.samples(), to.samples_mut()).is_err() {
-        to.samples_mut().fill(0);
-    }
+fn retire(lane: Lane, outside: &mut impl Outside) {
+    outside.retire(Retired::Rates(lane.rates));
 }
 
 impl Edge {
@@ -296,76 +429,6 @@ impl Edge {
             Edge::Rtp(rtp) => rtp.receiver.rate(),
             Edge::Device(device) => device.rate(),
         }
-    }
-}
-
-/// Digits in the audio. A party that sends telephone events is heard by those alone, so that one
-/// key never gives two digits.
-struct InBandDigits {
-    /// `None` where there is nothing to listen to: a microphone has no keys.
-    detector: Option<Detector>,
-    /// To the detector's 8 kHz, where the leg has another rate.
-    narrow: Option<Narrow>,
-}
-
-impl InBandDigits {
-    fn new(edge: &Edge) -> Self {
-        InBandDigits {
-            detector: matches!(edge, Edge::Rtp(_)).then(Detector::new),
-            narrow: Narrow::from(edge.rate()),
-        }
-    }
-
-    fn give_way(&mut self) {
-        self.detector = None;
-    }
-
-    fn listen(
-        &mut self,
-        frame: &Frame,
-        erased: bool,
-        leg: LegId,
-        topic: &Topic,
-        now: Stamp,
-        publisher: &mut RtPublisher,
-    ) {
-        let Some(detector) = &mut self.detector else { return };
-        let frame = self.narrow.as_mut().map_or(frame, |narrow| narrow.tick(frame));
-        let source = DtmfSource::InBand;
-        let mut on = |event: DtmfEvent| match event {
-            DtmfEvent::Begin { digit, .. } => {
-                publisher.publish(topic, now, DtmfBegan { leg, digit, source });
-            }
-            DtmfEvent::End { digit, samples, .. } => {
-                let duration_ms = (samples * 1_000 / u64::from(frame.rate().hz())) as u32;
-                publisher.publish(topic, now, DtmfReceived { leg, digit, source, duration_ms });
-            }
-        };
-        if erased {
-            detector.erased(frame.samples().len(), &mut on);
-        } else {
-            detector.feed(frame.samples(), &mut on);
-        }
-    }
-}
-
-/// A leg's audio at 8 kHz.
-struct Narrow {
-    resampler: Resampler,
-    frame: Frame,
-}
-
-impl Narrow {
-    /// From audio at `rate`; `None` when it has 8 kHz already.
-    fn from(rate: SampleRate) -> Option<Self> {
-        let narrow = SampleRate::Hz8000;
-        let resampler = (rate != narrow).then(|| between(rate, narrow))?;
-        Some(Narrow { resampler, frame: Frame::silence(narrow) })
-    }
-
-    fn tick(&mut self, frame: &Frame) -> &Frame {
-        convert(&mut self.resampler, frame, &mut self.frame);
-        &self.frame
     }
 }
 

@@ -18,6 +18,7 @@ pub mod dtmf;
 pub mod engine;
 pub mod event;
 pub mod frame;
+pub mod gain;
 mod id;
 pub mod io;
 pub mod leg;

@@ -7,7 +7,7 @@ mod common {
 
 use std::time::Duration;
 
-use common::room::{Phone, Room, SILENCE, Tick, Tone, db, join, peak_of};
+use common::room::{Dice, Phone, Room, SILENCE, Tick, Tone, db, join, peak_of};
 use stasis_bus::{PullSubscription, Stamp};
 use stasis_media::bridge::{Bridge, Playback, Tap};
 use stasis_media::codec::{Codec, EncodeSettings};
@@ -19,7 +19,7 @@ use stasis_media::event::{
     RtpReceived, RtpSent, SourceLearned, TalkingStarted, TalkingStopped,
 };
 use stasis_media::frame::{Frame, SampleRate};
-use stasis_media::leg::{Edge, Leg};
+use stasis_media::leg::{Direction, Edge, Leg, LegSetting};
 use stasis_media::rtp::{Header, Payloads, RtpSeq, write_packet};
 use stasis_media::schedule::PERIOD;
 use stasis_media::wav::{Pcm, Player, Repeat};
@@ -105,6 +105,10 @@ fn a_sound_device_and_two_phones_hear_each_other_and_not_themselves() {
     }
 }
 
+fn mute(leg: LegId, muted: bool) -> Order {
+    Order::Set(leg, LegSetting::Mute(Direction::In, muted))
+}
+
 #[test]
 fn a_muted_leg_is_not_heard_until_it_is_unmuted_and_hears_the_others_all_along() {
     let mut room = Room::new();
@@ -113,7 +117,7 @@ fn a_muted_leg_is_not_heard_until_it_is_unmuted_and_hears_the_others_all_along()
     phones.iter().for_each(|phone| room.join(phone.id, bridge, WIDE));
     let mut tones = [Tone::new(TONES[0], PEAK), Tone::new(TONES[1], PEAK)];
     for muted in [false, true, false] {
-        room.order(Order::Mute(phones[0].id, muted));
+        room.order(mute(phones[0].id, muted));
         talk(&mut room, &mut phones, &mut tones, 80);
         let heard = |n: usize, hz| db(peak_of(phones[n].last_second(), hz, NARROW), PEAK);
         let (of_muted, of_other) = (heard(1, TONES[0]), heard(0, TONES[1]));
@@ -366,19 +370,6 @@ fn a_tap_holds_the_exact_sum_of_what_everybody_says() {
     assert!(matches!(room.wire.retired.pop(), Some(Retired::Tap(_))), "nobody reads it any more");
 }
 
-/// SplitMix64, to be printed by its seed.
-struct Dice(u64);
-
-impl Dice {
-    fn throw(&mut self, sides: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut x = self.0;
-        x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (x ^ (x >> 31)) % sides
-    }
-}
-
 #[test]
 fn a_storm_of_joins_moves_and_removals_leaves_the_tones_of_those_who_stay_whole() {
     const STAY: usize = 6;
@@ -494,7 +485,7 @@ fn orders_that_cannot_be_carried_out_come_back_with_their_objects() {
         Order::RemoveLeg(no_leg),
         Order::RemoveBridge(no_bridge),
         Order::Leave(no_leg),
-        Order::Mute(no_leg, true),
+        mute(no_leg, true),
         Order::Press(no_leg, digit('1'), Duration::from_millis(100)),
         Order::StopPlaying(no_bridge),
         Order::StopRecording(no_bridge),

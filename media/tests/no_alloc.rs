@@ -28,7 +28,7 @@ use stasis_media::event::{
     TalkingStopped,
 };
 use stasis_media::frame::SampleRate;
-use stasis_media::leg::{Edge, Leg, Rates};
+use stasis_media::leg::{Direction, Edge, Leg, LegSetting, Rates};
 use stasis_media::wav::{Pcm, Player, Repeat};
 use stasis_media::{BridgeId, LegId, PlaybackId};
 
@@ -185,8 +185,8 @@ impl World {
             (10, play(narrow, NARROW, Repeat::Once)),
             (20, play(wide, WIDE, Repeat::Forever)),
             (30, record(wide, WIDE)),
-            (40, Order::Mute(id(0), true)),
-            (60, Order::Mute(id(0), false)),
+            (40, mute(id(0), true)),
+            (60, mute(id(0), false)),
             (70, press(id(2))),
             (75, press(id(5))),
             (80, press(self.device)),
@@ -203,7 +203,7 @@ impl World {
             (220, play(cell, SampleRate::Hz16000, Repeat::Forever)),
             (240, Order::RemoveBridge(cell)),
             (241, join(guest.id, NARROW, cell, SampleRate::Hz16000)), // it is gone
-            (242, play(wide, NARROW, Repeat::Once)),                  // the wrong rate
+            (242, play(wide, NARROW, Repeat::Once)),                  // for another rate
             (243, play(nowhere, NARROW, Repeat::Once)),
             (244, record(nowhere, NARROW)),
             (245, Order::AddLeg(self.phones[0].leg(&room.topic))), // its slot is taken
@@ -298,6 +298,10 @@ impl World {
             }
         });
     }
+}
+
+fn mute(leg: LegId, muted: bool) -> Order {
+    Order::Set(leg, LegSetting::Mute(Direction::In, muted))
 }
 
 fn device_leg(id: LegId, edge: DeviceEdge, topic: &Topic) -> Box<Leg> {

@@ -13,6 +13,7 @@
 
 use super::{Codec, Decode, Encode, EncodeSettings, Format};
 use crate::frame::SampleRate;
+use std::any::Any;
 
 pub(super) const FORMAT: &dyn Format = &G722;
 
@@ -45,6 +46,10 @@ impl Format for G722 {
         payload.len() * 2
     }
 
+    fn remembers(&self) -> bool {
+        true
+    }
+
     fn encoder(&self, _: SampleRate, _: &EncodeSettings) -> Box<dyn Encode> {
         Box::new(Encoder { split: Mirror::default(), low: Band::LOW, high: Band::HIGH })
     }
@@ -54,6 +59,7 @@ impl Format for G722 {
     }
 }
 
+#[derive(Clone)]
 struct Encoder {
     split: Mirror,
     low: Band,
@@ -73,6 +79,16 @@ impl Encode for Encoder {
         }
         pairs.len().min(payload.len())
     }
+
+    fn follow(&mut self, other: &dyn Encode, _: &[i16]) {
+        if let Some(other) = other.memory().and_then(|memory| memory.downcast_ref::<Encoder>()) {
+            self.clone_from(other);
+        }
+    }
+
+    fn memory(&self) -> Option<&dyn Any> {
+        Some(self)
+    }
 }
 
 struct Decoder {
@@ -85,12 +101,8 @@ impl Decode for Decoder {
     fn decode(&mut self, payload: &[u8], out: &mut [i16]) -> usize {
         let pairs = out.as_chunks_mut().0;
         for (&byte, [first, second]) in payload.iter().zip(pairs.iter_mut()) {
-            let (low, high) = (LowCode(byte & 0x3F), HighCode(byte >> 6));
-            let low_sample = limit(self.low.guess + low.fine(self.low.step));
-            self.low.learn(low.coarse(self.low.step), LOW_GROWTH[low.coarse_level()], LOW_RANGE);
-            let difference = high.value(self.high.step);
-            let high_sample = limit(self.high.guess + difference);
-            self.high.learn(difference, high.growth(), HIGH_RANGE);
+            let low_sample = self.low.hear_low(byte);
+            let high_sample = self.high.hear_high(byte);
             // Of two numbers of 15 bits: their sum and their difference have 16.
             let (sum, difference) = (low_sample + high_sample, low_sample - high_sample);
             let (a, b) = self.join.filter(sum as i16, difference as i16);
@@ -106,7 +118,7 @@ const MIRROR: [i16; 12] = [3, -11, 12, 32, -210, 951, 3_876, -805, 362, -156, 53
 
 /// The delay lines of the mirror filters, the newest value last: the same for splitting (TQMF) and
 /// joining (RQMF), only what goes in and comes out differs.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Mirror {
     first: [i16; 12],
     second: [i16; 12],
@@ -269,6 +281,23 @@ impl Band {
             differences: [0; 6],
             falling: [false; 2],
         }
+    }
+
+    /// What a byte says in the lower band.
+    fn hear_low(&mut self, byte: u8) -> i32 {
+        let code = LowCode(byte & 0x3F);
+        let sample = limit(self.guess + code.fine(self.step));
+        self.learn(code.coarse(self.step), LOW_GROWTH[code.coarse_level()], LOW_RANGE);
+        sample
+    }
+
+    /// What a byte says in the higher band.
+    fn hear_high(&mut self, byte: u8) -> i32 {
+        let code = HighCode(byte >> 6);
+        let difference = code.value(self.step);
+        let sample = limit(self.guess + difference);
+        self.learn(difference, code.growth(), HIGH_RANGE);
+        sample
     }
 
     /// Moves on by a sample of which the difference to the guess was sent.

@@ -30,6 +30,7 @@ mod l16;
 mod opus;
 
 use crate::frame::{Ptime, SampleRate};
+use std::any::Any;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
@@ -69,6 +70,12 @@ trait Format: Sync {
     /// Samples in `payload`; none when the sender is silent, or it cannot be read.
     fn samples_in(&self, rate: SampleRate, payload: &[u8]) -> usize;
 
+    /// Whether its decoders remember what they have heard, so that to go from one encoder to another
+    /// leaves a seam.
+    fn remembers(&self) -> bool {
+        false
+    }
+
     /// The most samples that go into a packet.
     fn longest(&self, rate: SampleRate) -> usize {
         rate.samples_in(Ptime::LONGEST)
@@ -89,6 +96,18 @@ pub trait Encode: Send {
     /// [`MAX_PAYLOAD`](crate::rtp::MAX_PAYLOAD) bytes or what is expected. 0 is nothing to be sent:
     /// silence that was told of already, or lengths that the codec has not. Never allocates.
     fn encode(&mut self, pcm: &[i16], payload: &mut [u8]) -> usize;
+
+    /// Goes on in the place of `other`, an encoder of the same codec and settings: what it encodes
+    /// from here on is for decoders that have heard the other. `before` is the tick that the other
+    /// encoded last. A codec that remembers nothing has nothing to do. Never allocates.
+    fn follow(&mut self, other: &dyn Encode, before: &[i16]) {
+        let _ = (other, before);
+    }
+
+    /// All that it remembers, for another to follow; none when that is nothing, or cannot be had.
+    fn memory(&self) -> Option<&dyn Any> {
+        None
+    }
 }
 
 /// The other direction: payloads in, samples out.
@@ -206,6 +225,12 @@ impl Codec {
     /// The most samples that are sent in one packet: 60 ms, or what an Ethernet frame can carry.
     pub fn longest(self) -> usize {
         self.format.longest(self.rate)
+    }
+
+    /// Whether its decoders remember what they have heard, so that to go from one encoder to another
+    /// leaves a seam.
+    pub(crate) fn remembers(self) -> bool {
+        self.format.remembers()
     }
 
     /// An encoder for one stream. Allocates: not for the media thread.

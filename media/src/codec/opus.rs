@@ -12,6 +12,7 @@
 
 use super::{Codec, Decode, Encode, EncodeSettings, Format};
 use crate::frame::SampleRate;
+use crate::rtp::MAX_PAYLOAD;
 use opus::{Application, Bitrate, Channels};
 
 pub(super) const FORMAT: &dyn Format = &Opus;
@@ -44,6 +45,10 @@ impl Format for Opus {
         48_000
     }
 
+    fn remembers(&self) -> bool {
+        true
+    }
+
     fn rtpmap_suffix(&self) -> &'static str {
         "/2"
     }
@@ -58,7 +63,7 @@ impl Format for Opus {
     fn encoder(&self, rate: SampleRate, settings: &EncodeSettings) -> Box<dyn Encode> {
         let made = encoder(rate, settings);
         let encoder = made.expect("libopus has these rates, and settings were brought into range");
-        Box::new(Encoder { encoder, dtx: settings.dtx, silent: false })
+        Box::new(Encoder { encoder, dtx: settings.dtx, silent: false, anew: false })
     }
 
     fn decoder(&self, rate: SampleRate) -> Box<dyn Decode> {
@@ -89,13 +94,30 @@ struct Encoder {
     dtx: bool,
     /// The last packet had no sound in it.
     silent: bool,
+    /// The next packet must not build upon those before: its decoder has heard others.
+    anew: bool,
 }
 
 impl Encode for Encoder {
     fn encode(&mut self, pcm: &[i16], payload: &mut [u8]) -> usize {
+        if std::mem::take(&mut self.anew) {
+            let _ = self.encoder.set_prediction_disabled(true);
+            let len = self.encode(pcm, payload);
+            let _ = self.encoder.set_prediction_disabled(false);
+            return len;
+        }
         let Ok(len) = self.encoder.encode(pcm, payload) else { return 0 };
         let told = std::mem::replace(&mut self.silent, self.dtx && len <= SILENT);
         if told && self.silent { 0 } else { len }
+    }
+
+    /// libopus has no way to copy its state. So it begins anew with the tick before, of which the
+    /// overlap with the next one comes, and then makes one packet that stands by itself.
+    fn follow(&mut self, _: &dyn Encode, before: &[i16]) {
+        let mut unsent = [0; MAX_PAYLOAD];
+        let _ = self.encoder.reset_state();
+        self.encode(before, &mut unsent);
+        (self.silent, self.anew) = (false, true);
     }
 }
 

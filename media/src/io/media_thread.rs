@@ -18,9 +18,10 @@ use std::time::Duration;
 use stasis_bus::ring::{Consumer, Pop, Producer, Refused, ring};
 use stasis_bus::{Bus, Clock, RtPublisher, Topic};
 
+use super::desk::{BridgeBook, Desk, LegBook, vacant};
 use super::timer::sleep_until;
 use super::udp::RtpSocket;
-use crate::bridge::{Bridge, Playback, Tap};
+use crate::bridge::{Bridge, BridgeKind, Tap};
 use crate::codec::EncodeSettings;
 use crate::device::DeviceEdge;
 use crate::dtmf::Digit;
@@ -28,10 +29,10 @@ use crate::engine::{Engine, Order, Outside, Retired};
 use crate::event::TickMissed;
 use crate::frame::SampleRate;
 use crate::id::{BridgeId, LegId, PlaybackId};
-use crate::leg::{Edge, Leg, Rates, RtpEdge};
+use crate::leg::{Direction, Edge, Leg, LegSetting, Rates, RtpEdge};
 use crate::rtp::{ReceiveSettings, RtpReceiver, RtpSender, RtpSeq};
 use crate::schedule::{PERIOD, Schedule};
-use crate::wav::{Pcm, Player, Repeat};
+use crate::wav::{Pcm, Repeat};
 
 /// Datagrams of one leg that are read in one tick; more wait for the next.
 const MOST_DATAGRAMS: usize = 32;
@@ -94,14 +95,6 @@ pub enum ControlError {
         /// What the operating system says.
         source: io::Error,
     },
-    /// The sound has another rate than the bridge.
-    #[error("the sound is at {sound} and the bridge at {bridge}: load it at the bridge's rate")]
-    WrongRate {
-        /// The sound's rate.
-        sound: SampleRate,
-        /// The bridge's rate.
-        bridge: SampleRate,
-    },
 }
 
 /// What a media thread has done so far.
@@ -142,6 +135,45 @@ pub struct RtpLeg {
     pub ssrc: u32,
 }
 
+/// The rate that a bridge mixes at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BridgeRate {
+    /// Always this.
+    Fixed(SampleRate),
+    /// The highest that any leg in it has, but not more than `most`; it changes when legs come and
+    /// go, without a gap or a click. An empty bridge stays at what it had, at first 8 kHz.
+    Automatic {
+        /// What a higher rate is brought down to.
+        most: SampleRate,
+    },
+}
+
+/// How a bridge is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BridgeSettings {
+    /// At which rate. Automatic by default, up to 48 kHz.
+    pub rate: BridgeRate,
+    /// Who is heard. Everybody by default.
+    pub kind: BridgeKind,
+    /// How many are heard at a time, the loudest; everybody by default, and beyond
+    /// [`MOST_TALKERS`](crate::bridge::MOST_TALKERS).
+    pub talkers: Option<usize>,
+}
+
+impl Default for BridgeSettings {
+    fn default() -> Self {
+        let rate = BridgeRate::Automatic { most: SampleRate::Hz48000 };
+        BridgeSettings { rate, kind: BridgeKind::default(), talkers: None }
+    }
+}
+
+/// A mixing bridge that always has this rate.
+impl From<SampleRate> for BridgeSettings {
+    fn from(rate: SampleRate) -> Self {
+        BridgeSettings { rate: BridgeRate::Fixed(rate), ..Default::default() }
+    }
+}
+
 /// What goes to the thread.
 enum Command {
     Engine(Order),
@@ -151,9 +183,9 @@ enum Command {
 }
 
 /// What comes back from it.
-struct Returned {
-    object: Retired,
-    socket: Option<Box<RtpSocket>>,
+pub(super) struct Returned {
+    pub(super) object: Retired,
+    pub(super) socket: Option<Box<RtpSocket>>,
 }
 
 /// A running engine, as the control side sees it. Orders take effect within one tick. Dropping it
@@ -167,17 +199,6 @@ pub struct MediaThread {
     thread: Option<JoinHandle<()>>,
 }
 
-/// The control side's books.
-struct Desk {
-    returned: Consumer<Returned>,
-    /// Objects that are over there or on their way.
-    away: usize,
-    most_away: usize,
-    last_serial: u32,
-    legs: Vec<Option<(LegId, SampleRate)>>,
-    bridges: Vec<Option<(BridgeId, SampleRate)>>,
-}
-
 impl MediaThread {
     /// Starts a media thread that publishes to topics of `bus`; what concerns the thread itself
     /// goes to its topic `media`.
@@ -185,8 +206,9 @@ impl MediaThread {
     /// # Errors
     /// [`StartError`] when the operating system has no thread for it.
     pub fn start(bus: &Bus, settings: MediaSettings) -> Result<Self, StartError> {
-        // Each leg may hold converters, each bridge a tap and a playback, and orders are on the way.
-        let most_away = 2 * settings.legs + 3 * settings.bridges + 256;
+        // Each leg has converters, more while the rate of its bridge changes; each bridge has a tap,
+        // music, a playback and theirs; and orders are on the way.
+        let most_away = 5 * settings.legs + 16 * settings.bridges + 256;
         let (commands, inbox) = ring(256);
         let (outbox, returned) = ring(most_away + 1);
         let counters = Arc::<SharedCounters>::default();
@@ -205,14 +227,7 @@ impl MediaThread {
         let thread = thread::Builder::new()
             .name(format!("media-{}", settings.number))
             .spawn(move || shell.run(publisher))?;
-        let desk = Desk {
-            returned,
-            away: 0,
-            most_away,
-            last_serial: 0,
-            legs: vec![None; settings.legs],
-            bridges: vec![None; settings.bridges],
-        };
+        let desk = Desk::new(returned, most_away, &settings);
         Ok(MediaThread {
             clock: bus.clock(),
             settings,
@@ -223,17 +238,29 @@ impl MediaThread {
         })
     }
 
-    /// Makes a bridge that mixes at `rate`; it publishes to `topic`.
+    /// Makes a bridge; it publishes to `topic`. A [`SampleRate`] alone asks for a mixing bridge that
+    /// always has this rate.
     ///
     /// # Errors
     /// [`ControlError::Full`] or [`ControlError::Busy`].
-    pub fn add_bridge(&self, rate: SampleRate, topic: &Topic) -> Result<BridgeId, ControlError> {
+    pub fn add_bridge(
+        &self,
+        settings: impl Into<BridgeSettings>,
+        topic: &Topic,
+    ) -> Result<BridgeId, ControlError> {
+        let settings = settings.into();
+        let rate = match settings.rate {
+            BridgeRate::Fixed(rate) => rate,
+            BridgeRate::Automatic { .. } => SampleRate::Hz8000,
+        };
         let mut desk = self.desk();
         let slot = vacant(&desk.bridges).ok_or_else(|| self.full())?;
         let id = BridgeId::new(slot as u32, desk.serial());
-        let bridge = Bridge::new(id, rate, self.settings.legs, topic.clone());
+        let bridge = Bridge::new(id, rate, self.settings.legs, topic.clone())
+            .with_kind(settings.kind)
+            .with_talkers(settings.talkers);
         self.send(&mut desk, Command::Engine(Order::AddBridge(Box::new(bridge))), 1)?;
-        desk.bridges[slot] = Some((id, rate));
+        desk.bridges[slot] = Some(BridgeBook::new(id, settings.rate, rate));
         Ok(id)
     }
 
@@ -282,11 +309,12 @@ impl MediaThread {
         let slot = vacant(&desk.legs).ok_or_else(|| self.full())?;
         let id = LegId::new(slot as u32, desk.serial());
         self.send(&mut desk, command(Box::new(Leg::new(id, edge, topic.clone()))), 1)?;
-        desk.legs[slot] = Some((id, rate));
+        desk.legs[slot] = Some(LegBook { id, rate, bridge: None });
         Ok(id)
     }
 
-    /// Puts a leg into a bridge, out of the one that it may be in.
+    /// Puts a leg into a bridge, out of the one that it may be in: from the next tick on it fades
+    /// out of the one and into the other.
     ///
     /// # Errors
     /// [`ControlError::NoLeg`], [`ControlError::NoBridge`] or [`ControlError::Busy`].
@@ -294,7 +322,10 @@ impl MediaThread {
         let mut desk = self.desk();
         let rates = Rates::new(desk.leg_rate(leg)?, desk.bridge_rate(bridge)?);
         let order = Order::Join { leg, bridge, rates: Box::new(rates) };
-        self.send(&mut desk, Command::Engine(order), 1)
+        self.send(&mut desk, Command::Engine(order), 1)?;
+        desk.place(leg, Some(bridge));
+        self.settle_rates(&mut desk);
+        Ok(())
     }
 
     /// Takes a leg out of its bridge.
@@ -302,15 +333,23 @@ impl MediaThread {
     /// # Errors
     /// [`ControlError::NoLeg`] or [`ControlError::Busy`].
     pub fn leave(&self, leg: LegId) -> Result<(), ControlError> {
-        self.order_leg(leg, Order::Leave(leg))
+        self.part_leg(leg, Order::Leave(leg))
     }
 
-    /// Has nobody hear a leg, or has it heard again.
+    /// Mutes a leg, or lets it through again. In: nobody hears it. Out: it hears silence.
     ///
     /// # Errors
     /// [`ControlError::NoLeg`] or [`ControlError::Busy`].
-    pub fn mute(&self, leg: LegId, muted: bool) -> Result<(), ControlError> {
-        self.order_leg(leg, Order::Mute(leg, muted))
+    pub fn mute(&self, leg: LegId, direction: Direction, muted: bool) -> Result<(), ControlError> {
+        self.set(leg, LegSetting::Mute(direction, muted))
+    }
+
+    /// Changes a setting of a leg: mute, gain, role, or whether its digits are absorbed.
+    ///
+    /// # Errors
+    /// [`ControlError::NoLeg`] or [`ControlError::Busy`].
+    pub fn set(&self, leg: LegId, setting: LegSetting) -> Result<(), ControlError> {
+        self.order_leg(leg, Order::Set(leg, setting))
     }
 
     /// Sends a digit to a leg's party, as telephone events.
@@ -326,7 +365,16 @@ impl MediaThread {
     /// # Errors
     /// [`ControlError::NoLeg`] or [`ControlError::Busy`].
     pub fn remove_leg(&self, leg: LegId) -> Result<(), ControlError> {
-        self.order_leg(leg, Order::RemoveLeg(leg))
+        self.part_leg(leg, Order::RemoveLeg(leg))
+    }
+
+    /// An order by which a leg leaves its bridge.
+    fn part_leg(&self, leg: LegId, order: Order) -> Result<(), ControlError> {
+        self.order_leg(leg, order)?;
+        let mut desk = self.desk();
+        desk.place(leg, None);
+        self.settle_rates(&mut desk);
+        Ok(())
     }
 
     fn order_leg(&self, leg: LegId, order: Order) -> Result<(), ControlError> {
@@ -340,13 +388,23 @@ impl MediaThread {
     /// # Errors
     /// [`ControlError::NoBridge`] or [`ControlError::Busy`].
     pub fn remove_bridge(&self, bridge: BridgeId) -> Result<(), ControlError> {
-        self.order_bridge(bridge, Order::RemoveBridge(bridge))
+        self.order_bridge(bridge, Order::RemoveBridge(bridge))?;
+        self.desk().close(bridge);
+        Ok(())
+    }
+
+    /// Has only so many legs heard in a bridge at a time, the loudest; or everybody.
+    ///
+    /// # Errors
+    /// [`ControlError::NoBridge`] or [`ControlError::Busy`].
+    pub fn limit_talkers(&self, bridge: BridgeId, most: Option<usize>) -> Result<(), ControlError> {
+        self.order_bridge(bridge, Order::LimitTalkers(bridge, most))
     }
 
     /// Plays `sound` to a bridge once, or over and over, in place of what is playing.
     ///
     /// # Errors
-    /// [`ControlError::NoBridge`], [`ControlError::WrongRate`] or [`ControlError::Busy`].
+    /// [`ControlError::NoBridge`] or [`ControlError::Busy`].
     pub fn play(
         &self,
         bridge: BridgeId,
@@ -354,14 +412,10 @@ impl MediaThread {
         repeat: Repeat,
     ) -> Result<PlaybackId, ControlError> {
         let mut desk = self.desk();
-        let rate = desk.bridge_rate(bridge)?;
-        if sound.rate() != rate {
-            return Err(ControlError::WrongRate { sound: sound.rate(), bridge: rate });
-        }
-        let id = PlaybackId::new(0, desk.serial());
-        let playback = Playback::new(id, Player::new(sound.clone(), repeat));
-        let order = Order::Play(bridge, Box::new(playback));
-        self.send(&mut desk, Command::Engine(order), 1)?;
+        let playback = desk.playback(bridge, sound, repeat)?;
+        let id = playback.id();
+        self.send(&mut desk, Command::Engine(Order::Play(bridge, playback)), 1)?;
+        desk.bridge(bridge)?.playback = Some(sound.rate());
         Ok(id)
     }
 
@@ -373,20 +427,46 @@ impl MediaThread {
         self.order_bridge(bridge, Order::StopPlaying(bridge))
     }
 
+    /// Gives a holding bridge its music, which repeats; or takes it away.
+    ///
+    /// # Errors
+    /// [`ControlError::NoBridge`] or [`ControlError::Busy`].
+    pub fn hold_music(&self, bridge: BridgeId, music: Option<&Pcm>) -> Result<(), ControlError> {
+        let Some(music) = music else {
+            return self.order_bridge(bridge, Order::StopHoldMusic(bridge));
+        };
+        let mut desk = self.desk();
+        let playback = desk.playback(bridge, music, Repeat::Forever)?;
+        self.send(&mut desk, Command::Engine(Order::HoldMusic(bridge, playback)), 1)?;
+        desk.bridge(bridge)?.music = Some(music.rate());
+        Ok(())
+    }
+
     /// Begins to send everything that is heard in a bridge to a ring that holds `seconds`, at
-    /// the bridge's rate; gives the reading end. See [`Recording`](super::Recording) for files.
+    /// [`tap_rate`](Self::tap_rate); gives the reading end. See [`Recording`](super::Recording) for
+    /// files.
     ///
     /// # Errors
     /// [`ControlError::NoBridge`] or [`ControlError::Busy`].
     pub fn tap(&self, bridge: BridgeId, seconds: u32) -> Result<rtrb::Consumer<i16>, ControlError> {
         let mut desk = self.desk();
-        let rate = desk.bridge_rate(bridge)?;
-        let (tap, samples) = Tap::new(rate, seconds);
+        let book = desk.bridge(bridge)?;
+        let rate = book.most_rate();
+        let (tap, samples) = Tap::at(rate, seconds, book.rate);
         self.send(&mut desk, Command::Engine(Order::Record(bridge, Box::new(tap))), 1)?;
+        desk.bridge(bridge)?.tap = Some(rate);
         Ok(samples)
     }
 
-    /// The rate that a bridge mixes at.
+    /// The rate of a bridge's taps: its own, or the highest that it can have.
+    ///
+    /// # Errors
+    /// [`ControlError::NoBridge`].
+    pub fn tap_rate(&self, bridge: BridgeId) -> Result<SampleRate, ControlError> {
+        Ok(self.desk().bridge(bridge)?.most_rate())
+    }
+
+    /// The rate that a bridge mixes at, or is going over to.
     ///
     /// # Errors
     /// [`ControlError::NoBridge`].
@@ -402,6 +482,19 @@ impl MediaThread {
         self.order_bridge(bridge, Order::StopRecording(bridge))
     }
 
+    /// Has bridges whose legs have changed go over to the rate that suits them. What does not fit
+    /// the ring is tried again with the next order.
+    fn settle_rates(&self, desk: &mut Desk) {
+        while let Some((bridge, change)) = desk.rate_change() {
+            let (rate, objects) = (change.rate(), 1 + change.converters());
+            let order = Order::ChangeRate(bridge, Box::new(change));
+            if self.send(desk, Command::Engine(order), objects).is_err() {
+                return;
+            }
+            desk.settled(bridge, rate);
+        }
+    }
+
     fn order_bridge(&self, bridge: BridgeId, order: Order) -> Result<(), ControlError> {
         let mut desk = self.desk();
         desk.bridge_rate(bridge)?;
@@ -411,7 +504,9 @@ impl MediaThread {
     /// Drops what the thread is done with; says how many objects are still over there. Every order
     /// does this, too.
     pub fn reap(&self) -> usize {
-        self.desk().away
+        let mut desk = self.desk();
+        self.settle_rates(&mut desk);
+        desk.away
     }
 
     /// What the thread has done so far.
@@ -445,19 +540,7 @@ impl MediaThread {
     /// The books, after what has come back was entered.
     fn desk(&self) -> MutexGuard<'_, Desk> {
         let mut desk = self.desk.lock().expect("nothing panics while it is held");
-        while let Pop::Value(Returned { object, socket }) = desk.returned.pop() {
-            desk.away -= 1;
-            match &object {
-                Retired::Leg(leg) | Retired::Refused(Order::AddLeg(leg)) => {
-                    clear(&mut desk.legs, |(id, _)| *id == leg.id());
-                }
-                Retired::Bridge(bridge) | Retired::Refused(Order::AddBridge(bridge)) => {
-                    clear(&mut desk.bridges, |(id, _)| *id == bridge.id());
-                }
-                _ => {}
-            }
-            drop((object, socket));
-        }
+        desk.enter_returned();
         desk
     }
 
@@ -486,33 +569,6 @@ impl Drop for MediaThread {
             let _ = thread.join();
         }
         drop(self.desk());
-    }
-}
-
-impl Desk {
-    fn serial(&mut self) -> u32 {
-        self.last_serial += 1;
-        self.last_serial
-    }
-
-    fn leg_rate(&self, leg: LegId) -> Result<SampleRate, ControlError> {
-        let found = self.legs.iter().flatten().find(|(id, _)| *id == leg);
-        found.map(|(_, rate)| *rate).ok_or(ControlError::NoLeg(leg))
-    }
-
-    fn bridge_rate(&self, bridge: BridgeId) -> Result<SampleRate, ControlError> {
-        let found = self.bridges.iter().flatten().find(|(id, _)| *id == bridge);
-        found.map(|(_, rate)| *rate).ok_or(ControlError::NoBridge(bridge))
-    }
-}
-
-fn vacant<T>(slots: &[Option<T>]) -> Option<usize> {
-    slots.iter().position(Option::is_none)
-}
-
-fn clear<T>(slots: &mut [Option<T>], is_it: impl Fn(&T) -> bool) {
-    if let Some(slot) = slots.iter_mut().find(|slot| slot.as_ref().is_some_and(&is_it)) {
-        *slot = None;
     }
 }
 

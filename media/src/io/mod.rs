@@ -1,5 +1,6 @@
 //! Shells: the thin parts that own threads, sockets, clocks and sound devices, and only move data.
 
+mod desk;
 #[cfg(feature = "sound")]
 mod device;
 mod media_thread;
@@ -11,7 +12,8 @@ mod virtual_device;
 #[cfg(feature = "sound")]
 pub use self::device::{AudioStreams, DeviceError, open_default_device};
 pub use self::media_thread::{
-    ControlError, Counters, MediaSettings, MediaThread, RtpLeg, StartError,
+    BridgeRate, BridgeSettings, ControlError, Counters, MediaSettings, MediaThread, RtpLeg,
+    StartError,
 };
 pub use self::recorder::{
     RecordError, Recording, RecordingFailed, RecordingFinished, RecordingStarted,

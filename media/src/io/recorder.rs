@@ -70,7 +70,7 @@ pub struct Recording {
 }
 
 impl Recording {
-    /// Begins to record a bridge to a new file at `path`, at the bridge's rate. Its beginning and
+    /// Begins to record a bridge to a new file at `path`, at the rate of its taps. Its beginning and
     /// end are published to `topic`.
     ///
     /// # Errors
@@ -81,7 +81,7 @@ impl Recording {
         path: &Path,
         topic: &Topic,
     ) -> Result<Self, RecordError> {
-        let rate = media.bridge_rate(bridge)?;
+        let rate = media.tap_rate(bridge)?;
         let writer = WavWriter::create(path, rate)?;
         let samples = media.tap(bridge, RING_SECONDS)?;
         let (path, topic) = (path.to_owned(), topic.clone());

@@ -24,6 +24,17 @@ pub(crate) struct Encoders {
     pcm: [i16; MAX_FRAME * MAX_TICKS],
     filled: usize,
     payload: [u8; MAX_PAYLOAD],
+    /// Bytes of the newest payload.
+    last: usize,
+    settings: EncodeSettings,
+}
+
+/// What must be the same for two legs to be sent the same payloads, when they hear the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ShareKey {
+    codec: Codec,
+    settings: EncodeSettings,
+    ticks_per_packet: usize,
 }
 
 struct Encoder {
@@ -61,6 +72,8 @@ impl Encoders {
             pcm: [0; MAX_FRAME * MAX_TICKS],
             filled: 0,
             payload: [0; MAX_PAYLOAD],
+            last: 0,
+            settings: *settings,
         }
     }
 
@@ -84,6 +97,50 @@ impl Encoders {
         if let Some(at) = self.all.iter().position(|encoder| encoder.codec == codec) {
             (self.current, self.filled) = (at, 0);
         }
+    }
+
+    /// By which others may be sent what this leg is sent; none when what it speaks needs a converter,
+    /// or more than one packet for what is collected.
+    pub(crate) fn share_key(&self, ticks_per_packet: usize) -> Option<ShareKey> {
+        let encoder = self.all.get(self.current).filter(|encoder| encoder.resampler.is_none())?;
+        let codec = encoder.codec;
+        let samples = codec.rate().samples_in(Ptime::TICK) * ticks_per_packet;
+        let settings = self.settings;
+        (samples <= codec.longest()).then_some(ShareKey { codec, settings, ticks_per_packet })
+    }
+
+    /// The payload type of what is spoken.
+    pub(crate) fn payload_type(&self) -> Option<u8> {
+        self.all.get(self.current).map(|encoder| encoder.payload_type)
+    }
+
+    /// The newest payload.
+    pub(crate) fn last(&self) -> &[u8] {
+        self.payload.get(..self.last).unwrap_or_default()
+    }
+
+    /// Goes on in the place of others of the same key, which have heard `before` last.
+    pub(crate) fn follow(&mut self, others: &Encoders, before: &[i16]) {
+        self.collect_as(others);
+        let other = others.all.get(others.current);
+        if let (Some(encoder), Some(other)) = (self.all.get_mut(self.current), other) {
+            encoder.encode.follow(&*other.encode, before);
+        }
+    }
+
+    /// Others of the same key take the place of these: with the encoder itself.
+    pub(crate) fn hand_over(&mut self, heir: &mut Encoders, before: &[i16]) {
+        heir.collect_as(self);
+        let other = heir.all.get_mut(heir.current);
+        if let (Some(encoder), Some(other)) = (self.all.get_mut(self.current), other) {
+            std::mem::swap(&mut encoder.encode, &mut other.encode);
+            encoder.encode.follow(&*other.encode, before);
+        }
+    }
+
+    fn collect_as(&mut self, others: &Encoders) {
+        self.filled = others.filled;
+        self.pcm[..others.filled].copy_from_slice(&others.pcm[..others.filled]);
     }
 
     /// Collects one tick at the leg's rate; a longer one is cut, a shorter one ends in silence.
@@ -114,7 +171,8 @@ impl Encoders {
         let mut later = 0;
         for pcm in self.pcm[..filled].chunks(codec.longest().max(1)) {
             let len = encoder.encode.encode(pcm, &mut self.payload);
-            let payload = &self.payload[..len.min(MAX_PAYLOAD)];
+            self.last = len.min(MAX_PAYLOAD);
+            let payload = &self.payload[..self.last];
             on(Encoded { payload_type: encoder.payload_type, later, payload });
             later += pcm.len() as u32 * (codec.clock_hz() / 1_000) / (codec.rate().hz() / 1_000);
         }

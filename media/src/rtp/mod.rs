@@ -53,6 +53,7 @@ mod source;
 mod telephone_event;
 
 pub use dialer::{DIAL_QUEUE, Full, MAX_KEY, MIN_KEY};
+pub(crate) use encoders::ShareKey;
 pub use latch::TAKEOVER;
 pub use packet::{HEADER_LEN, Header, MAX_PAYLOAD, Packet, PacketError, RtpSeq, write_packet};
 pub use payloads::{MAX_PAYLOADS, Payload, Payloads, PayloadsError};

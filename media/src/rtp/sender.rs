@@ -5,7 +5,7 @@
 //! packets only.
 
 use super::dialer::{Dialer, EventPacket, Full, MAX_KEY, MIN_KEY};
-use super::encoders::{Encoded, Encoders, MAX_TICKS};
+use super::encoders::{Encoded, Encoders, MAX_TICKS, ShareKey};
 use super::packet::{HEADER_LEN, Header, MAX_PAYLOAD, RtpSeq, write_packet};
 use super::payloads::Payloads;
 use crate::codec::{Codec, EncodeSettings};
@@ -110,6 +110,52 @@ impl RtpSender {
             self.audio(pcm, &mut send);
         }
         self.timestamp = self.timestamp.wrapping_add(self.tick_units());
+    }
+
+    /// As [`tick`](Self::tick), with a payload that another leg of the same key has encoded; empty:
+    /// nothing is to be heard.
+    pub(crate) fn tick_shared(&mut self, payload: &[u8], mut send: impl FnMut(&[u8])) {
+        if self.collected == 0 {
+            self.collected_from = self.timestamp;
+        }
+        self.collected += 1;
+        if self.collected >= self.ticks_per_packet {
+            self.collected = 0;
+            if payload.is_empty() {
+                self.stream.talkspurt = true;
+            } else if let Some(payload_type) = self.encoders.payload_type() {
+                let marker = std::mem::take(&mut self.stream.talkspurt);
+                let from = self.collected_from;
+                self.stream.send((payload_type, marker), from, payload, &mut send);
+            }
+        }
+        self.timestamp = self.timestamp.wrapping_add(self.tick_units());
+    }
+
+    /// By which others may be sent what this leg is sent; none while it cannot be.
+    pub(crate) fn share_key(&self) -> Option<ShareKey> {
+        let as_always = self.next_codec.is_none() && !self.is_dialing();
+        as_always.then(|| self.encoders.share_key(self.ticks_per_packet))?
+    }
+
+    /// Ticks that are collected for the next packet.
+    pub(crate) fn collected(&self) -> usize {
+        self.collected
+    }
+
+    /// The newest payload, for others of the same key.
+    pub(crate) fn payload(&self) -> &[u8] {
+        self.encoders.last()
+    }
+
+    /// Encodes by itself again, in the place of `leader`, which has heard `before` last.
+    pub(crate) fn follow(&mut self, leader: &RtpSender, before: &[i16]) {
+        self.encoders.follow(&leader.encoders, before);
+    }
+
+    /// `heir` encodes from now on for those that this one did, and this one for itself.
+    pub(crate) fn hand_over(&mut self, heir: &mut RtpSender, before: &[i16]) {
+        self.encoders.hand_over(&mut heir.encoders, before);
     }
 
     /// A tick passes in which nothing is sent. The next packet of audio is marked, as the first

@@ -10,7 +10,7 @@ use stasis_media::codec::Codec;
 use stasis_media::dtmf::Digit;
 use stasis_media::engine::{Engine, Order, Outside, Retired};
 use stasis_media::frame::{Frame, SampleRate};
-use stasis_media::leg::{Edge, Leg, Rates, RtpEdge};
+use stasis_media::leg::{Edge, Leg, LegSetting, Rates, RtpEdge};
 use stasis_media::rtp::{
     FrameKind, Packet, Payloads, ReceiveSettings, RtpEvent, RtpReceiver, RtpSender, RtpSeq,
 };
@@ -52,8 +52,9 @@ pub struct Wire {
 }
 
 impl Wire {
-    fn new() -> Self {
-        Wire { sent: Vec::with_capacity(1_024), retired: Vec::with_capacity(1_024) }
+    fn new(legs: usize) -> Self {
+        let room = (16 * legs).max(1_024);
+        Wire { sent: Vec::with_capacity(2 * legs + 512), retired: Vec::with_capacity(room) }
     }
 }
 
@@ -79,21 +80,28 @@ pub struct Room {
     pub publisher: RtPublisher,
     pub wire: Wire,
     pub now: Stamp,
+    legs: usize,
     serial: u32,
 }
 
 impl Room {
     /// With room for 64 legs and 8 bridges.
     pub fn new() -> Self {
+        Room::of(64)
+    }
+
+    /// With room for so many legs and 8 bridges.
+    pub fn of(legs: usize) -> Self {
         let bus = Bus::new(Settings::default()).expect("threads for a bus");
         let topic = bus.topic("conference");
         let publisher = bus.rt_publisher(1 << 14);
         Room {
             bus,
             topic,
-            engine: Engine::new(64, 8),
+            legs,
+            engine: Engine::new(legs, 8),
             publisher,
-            wire: Wire::new(),
+            wire: Wire::new(legs),
             now: Stamp::from_ms(1_000),
             serial: 0,
         }
@@ -109,10 +117,25 @@ impl Room {
     }
 
     pub fn add_bridge(&mut self, slot: u32, rate: SampleRate) -> BridgeId {
+        self.add_bridge_as(slot, rate, |bridge| bridge)
+    }
+
+    /// A bridge of some kind.
+    pub fn add_bridge_as(
+        &mut self,
+        slot: u32,
+        rate: SampleRate,
+        kind: impl FnOnce(Bridge) -> Bridge,
+    ) -> BridgeId {
         let id = BridgeId::new(slot, self.serial());
-        let bridge = Bridge::new(id, rate, 64, self.topic.clone());
+        let bridge = kind(Bridge::new(id, rate, self.legs, self.topic.clone()));
         self.order(Order::AddBridge(Box::new(bridge)));
         id
+    }
+
+    /// Changes a setting of a leg.
+    pub fn set(&mut self, leg: LegId, setting: LegSetting) {
+        self.order(Order::Set(leg, setting));
     }
 
     /// An RTP leg, and the phone at its other end, which speaks `codec`.
@@ -127,7 +150,7 @@ impl Room {
         self.add(Phone::with(id, payloads))
     }
 
-    fn add(&mut self, phone: Phone) -> Phone {
+    pub fn add(&mut self, phone: Phone) -> Phone {
         let leg = phone.leg(&self.topic);
         self.order(Order::AddLeg(leg));
         phone
@@ -178,6 +201,8 @@ pub struct Phone {
     pub frame: Frame,
     /// The payload type of the newest packet, events aside.
     pub payload_type: Option<u8>,
+    /// The payload of that packet.
+    pub payload: Vec<u8>,
     /// Keys that were pressed for it, and for how long in milliseconds.
     pub keys: Vec<(Digit, u32)>,
 }
@@ -190,6 +215,11 @@ impl Phone {
     }
 
     pub fn with(id: LegId, payloads: Payloads) -> Self {
+        Phone::remembering(id, payloads, 1 << 19)
+    }
+
+    /// One that keeps so many samples of what it heard.
+    pub fn remembering(id: LegId, payloads: Payloads, heard: usize) -> Self {
         let ssrc = 1_000 + id.serial();
         Phone {
             id,
@@ -197,9 +227,10 @@ impl Phone {
             payloads,
             sender: RtpSender::new(&payloads, ssrc, RtpSeq(65_500), u32::MAX - 1_000),
             receiver: RtpReceiver::new(ReceiveSettings { payloads, ..Default::default() }),
-            heard: Vec::with_capacity(1 << 19),
+            heard: Vec::with_capacity(heard),
             frame: Frame::silence(payloads.rate()),
             payload_type: None,
+            payload: Vec::with_capacity(LARGEST),
             keys: Vec::with_capacity(256),
         }
     }
@@ -221,10 +252,12 @@ impl Phone {
     }
 
     fn take(&mut self, packet: &[u8], now: Stamp) {
-        if let Ok(Packet { header, .. }) = Packet::parse(packet)
+        if let Ok(Packet { header, payload }) = Packet::parse(packet)
             && header.payload_type != EVENTS
         {
             self.payload_type = Some(header.payload_type);
+            self.payload.clear();
+            self.payload.extend_from_slice(payload);
         }
         let mut on = note(&mut self.keys);
         self.receiver.receive(packet, home(), now, &mut on);
@@ -304,4 +337,17 @@ pub fn peak_of(samples: &[i16], hz: f64, rate: SampleRate) -> f64 {
 /// How much louder `peak` is than `than`, in dB.
 pub fn db(peak: f64, than: f64) -> f64 {
     20.0 * (peak.max(1e-6) / than).log10()
+}
+
+/// SplitMix64, to be printed by its seed.
+pub struct Dice(pub u64);
+
+impl Dice {
+    pub fn throw(&mut self, sides: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut x = self.0;
+        x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        (x ^ (x >> 31)) % sides
+    }
 }

@@ -1,0 +1,62 @@
+//! A change of a bridge's rate: all that it needs, made where allocation is allowed.
+//!
+//! A bridge goes from one rate to another by mixing at both for a while. At first only the mix
+//! before is heard, and the converters of the new one get to know the sound; in the last tick all
+//! that is heard passes over from one to the other. So nobody hears a gap or a click.
+
+use crate::frame::SampleRate;
+use crate::id::LegId;
+use crate::leg::{Rates, between};
+use crate::resample::Resampler;
+
+/// Ticks that both mixes are made for: a converter there and one back hold back a tick together, and
+/// they begin with silence. In the last of these ticks the sound passes over.
+pub(super) const TICKS: u8 = 3;
+
+/// Converters for all that is in a bridge, to and from another rate.
+pub struct RateChange {
+    rate: SampleRate,
+    pub(crate) legs: Vec<(LegId, Option<Box<Rates>>)>,
+    pub(super) playback: Option<Box<Resampler>>,
+    pub(super) music: Option<Box<Resampler>>,
+    pub(super) tap: Option<Box<Resampler>>,
+}
+
+impl RateChange {
+    /// To `rate`, for these legs with their rates.
+    pub fn new(rate: SampleRate, legs: impl IntoIterator<Item = (LegId, SampleRate)>) -> Self {
+        let rates = |(id, leg)| (id, Some(Box::new(Rates::new(leg, rate))));
+        let legs = legs.into_iter().map(rates).collect();
+        RateChange { rate, legs, playback: None, music: None, tap: None }
+    }
+
+    /// Also for what is played, at `sound`.
+    pub fn with_playback(mut self, sound: SampleRate) -> Self {
+        self.playback = Some(Box::new(between(sound, self.rate)));
+        self
+    }
+
+    /// Also for the music of a holding bridge, at `sound`.
+    pub fn with_music(mut self, sound: SampleRate) -> Self {
+        self.music = Some(Box::new(between(sound, self.rate)));
+        self
+    }
+
+    /// Also for a tap at `tap`.
+    pub fn with_tap(mut self, tap: SampleRate) -> Self {
+        self.tap = Some(Box::new(between(self.rate, tap)));
+        self
+    }
+
+    /// The rate that the bridge goes over to.
+    pub fn rate(&self) -> SampleRate {
+        self.rate
+    }
+
+    /// Converters that are in it.
+    pub(crate) fn converters(&self) -> usize {
+        let of_legs = self.legs.iter().filter(|(_, rates)| rates.is_some()).count();
+        let others = [&self.playback, &self.music, &self.tap];
+        of_legs + others.into_iter().flatten().count()
+    }
+}

@@ -1,0 +1,88 @@
+//! The limit on talkers: of many who make noise, the loudest few are heard.
+
+use crate::id::{Arena, LegId};
+use crate::leg::{Leg, Role};
+
+/// The most talkers that a limit can leave.
+pub const MOST_TALKERS: usize = 64;
+
+/// Who is heard stays so until another is louder by this much, in dB.
+const HYSTERESIS: f32 = 6.0;
+/// Who is softer than this is not there, in dBov.
+const FLOOR: f32 = -70.0;
+
+/// Who is heard in this tick.
+pub(super) struct Talkers {
+    /// `None`: everybody.
+    most: Option<usize>,
+    /// The loudest first.
+    chosen: Vec<(f32, LegId)>,
+    next: Vec<(f32, LegId)>,
+}
+
+impl Talkers {
+    /// Everybody.
+    pub(super) fn new() -> Self {
+        let room = || Vec::with_capacity(MOST_TALKERS + 1);
+        Talkers { most: None, chosen: room(), next: room() }
+    }
+
+    /// At most so many; beyond [`MOST_TALKERS`] it is everybody.
+    pub(super) fn limit(&mut self, most: Option<usize>) {
+        self.most = most.filter(|most| *most <= MOST_TALKERS);
+    }
+
+    /// Chooses for this tick. Every member's loudness falls slowly, so that who has spoken is heard
+    /// through the pauses of his sentence unless others want to be.
+    pub(super) fn choose(&mut self, members: &[LegId], legs: &mut Arena<Leg>) {
+        let Some(most) = self.most else { return };
+        self.next.clear();
+        for member in members {
+            let Some(leg) = legs.get_mut(member.0).filter(|leg| leg.role() != Role::Listener)
+            else {
+                continue;
+            };
+            let bonus = if self.is_chosen(*member) { HYSTERESIS } else { 0.0 };
+            let loudness = leg.loudness().0;
+            if loudness > FLOOR {
+                insert(&mut self.next, most, (loudness + bonus, *member));
+            }
+        }
+        std::mem::swap(&mut self.chosen, &mut self.next);
+    }
+
+    /// Whether this one is heard.
+    pub(super) fn allows(&self, leg: LegId) -> bool {
+        self.most.is_none() || self.is_chosen(leg)
+    }
+
+    fn is_chosen(&self, leg: LegId) -> bool {
+        self.chosen.iter().any(|(_, chosen)| *chosen == leg)
+    }
+}
+
+/// Puts `new` where it belongs among the `most` loudest. Of two alike the first stays ahead.
+fn insert(loudest: &mut Vec<(f32, LegId)>, most: usize, new: (f32, LegId)) {
+    let place = loudest.iter().position(|(loudness, _)| *loudness < new.0).unwrap_or(loudest.len());
+    if place < most {
+        loudest.truncate(most - 1);
+        loudest.insert(place, new);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_loudest_few_are_kept_in_order() {
+        let leg = |n| LegId::new(n, n);
+        let mut loudest = Vec::with_capacity(4);
+        for (n, loudness) in [-30.0, -10.0, -20.0, -40.0, -10.0, -5.0].into_iter().enumerate() {
+            insert(&mut loudest, 3, (loudness, leg(n as u32)));
+        }
+        assert_eq!(loudest, [(-5.0, leg(5)), (-10.0, leg(1)), (-10.0, leg(4))]);
+        insert(&mut loudest, 0, (0.0, leg(9)));
+        assert_eq!(loudest.len(), 3, "none is to be heard");
+    }
+}

@@ -1,0 +1,39 @@
+//! What can be set on a leg while it talks.
+
+use crate::gain::Gain;
+
+/// Which way sound goes, as the engine sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Direction {
+    /// From the party: what the others hear of it.
+    In,
+    /// To the party: what it hears.
+    Out,
+}
+
+/// What a leg is in its bridge.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// Speaks and hears. In a holding bridge it only hears.
+    #[default]
+    Participant,
+    /// Speaks and hears, also in a holding bridge.
+    Announcer,
+    /// Only hears.
+    Listener,
+}
+
+/// One setting of a leg. It stays with the leg wherever it goes; each takes effect along a slope of
+/// one tick, without a click.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum LegSetting {
+    /// In: nobody hears it. Out: it hears silence.
+    Mute(Direction, bool),
+    /// How much louder the others hear it, or it hears the others.
+    Gain(Direction, Gain),
+    /// What it is in its bridge.
+    Role(Role),
+    /// Digits that it sends as tones are kept from the others; they are told of as always. What it
+    /// says is 40 ms later by it: a tone has to be known before it goes out.
+    AbsorbDtmf(bool),
+}

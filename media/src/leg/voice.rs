@@ -1,0 +1,155 @@
+//! What a leg says, on its way from its edge to its bridge: keys taken out, muted, louder or softer.
+
+use crate::frame::{Frame, SampleRate};
+use crate::gain::{Fader, Gain, fade_in, fade_out};
+
+/// Ticks by which a leg is delayed while its keys are absorbed: a key is known some 25 to 40 ms
+/// after it began, and then it must not have gone out yet.
+const DELAY: usize = 2;
+
+/// The settings of one direction, and where the level is on its way to them.
+pub(super) struct Level {
+    muted: bool,
+    gain: Gain,
+    pub(super) fader: Fader,
+}
+
+impl Level {
+    /// Not muted, at 0 dB.
+    pub(super) fn new() -> Self {
+        Level { muted: false, gain: Gain::UNITY, fader: Fader::OPEN }
+    }
+
+    /// `false` when it is as it was.
+    pub(super) fn mute(&mut self, muted: bool) -> bool {
+        let changed = std::mem::replace(&mut self.muted, muted) != muted;
+        self.aim();
+        changed
+    }
+
+    /// `false` when it is as it was.
+    pub(super) fn gain(&mut self, gain: Gain) -> bool {
+        let changed = std::mem::replace(&mut self.gain, gain) != gain;
+        self.aim();
+        changed
+    }
+
+    pub(super) fn is_muted(&self) -> bool {
+        self.muted
+    }
+
+    fn aim(&mut self) {
+        self.fader.set(if self.muted { 0.0 } else { self.gain.factor() });
+    }
+}
+
+/// What a leg says.
+pub(super) struct Voice {
+    /// This tick's, at the leg's rate.
+    frame: Frame,
+    silent: bool,
+    pub(super) level: Level,
+    absorber: Absorber,
+}
+
+impl Voice {
+    pub(super) fn new(rate: SampleRate) -> Self {
+        Voice {
+            frame: Frame::silence(rate),
+            silent: true,
+            level: Level::new(),
+            absorber: Absorber {
+                wanted: false,
+                delayed: false,
+                past: [const { Frame::silence(SampleRate::Hz8000) }; DELAY]
+                    .map(|_| Frame::silence(rate)),
+                at: 0,
+                passes: Fader::OPEN,
+                key_ago: usize::MAX,
+            },
+        }
+    }
+
+    /// Takes what the leg's edge has heard; `silence`: nothing but zeros; `key`: a digit is in it.
+    pub(super) fn take(&mut self, heard: &Frame, silence: bool, key: bool) {
+        self.frame.samples_mut().copy_from_slice(heard.samples());
+        let held = self.absorber.tick(&mut self.frame, key);
+        self.silent = (silence && !held) || self.level.fader.is_closed();
+        self.level.fader.apply(self.frame.samples_mut());
+    }
+
+    pub(super) fn frame(&self) -> &Frame {
+        &self.frame
+    }
+
+    /// Whether this tick is silence.
+    pub(super) fn is_silent(&self) -> bool {
+        self.silent
+    }
+
+    /// `false` when it is as it was.
+    pub(super) fn absorb(&mut self, wanted: bool) -> bool {
+        std::mem::replace(&mut self.absorber.wanted, wanted) != wanted
+    }
+
+    pub(super) fn absorbs(&self) -> bool {
+        self.absorber.wanted
+    }
+}
+
+/// Keeps keys from going through: it holds the sound back until it is known whether one has begun.
+struct Absorber {
+    wanted: bool,
+    /// Whether what goes out is the delayed sound.
+    delayed: bool,
+    past: [Frame; DELAY],
+    at: usize,
+    passes: Fader,
+    /// Ticks since a key was heard.
+    key_ago: usize,
+}
+
+impl Absorber {
+    /// One tick; gives back whether there may be sound in it by the delay.
+    fn tick(&mut self, frame: &mut Frame, key: bool) -> bool {
+        if !self.wanted && !self.delayed {
+            return false;
+        }
+        let late = &mut self.past[self.at % DELAY];
+        self.at = (self.at + 1) % DELAY;
+        match (self.delayed, self.wanted) {
+            (true, true) => swap(frame, late),
+            (false, _) => {
+                // From the sound as it comes to the delayed one, which is silence at first.
+                let mut now = frame.clone();
+                swap(frame, late);
+                fade_in(frame.samples_mut());
+                fade_out(now.samples_mut());
+                add(frame, &now);
+                self.delayed = true;
+            }
+            (true, false) => {
+                fade_out(late.samples_mut());
+                fade_in(frame.samples_mut());
+                add(frame, late);
+                self.past.iter_mut().for_each(|past| past.samples_mut().fill(0));
+                self.delayed = false;
+            }
+        }
+        self.key_ago = if key { 0 } else { self.key_ago.saturating_add(1) };
+        // What comes out now is so old that a key may still be in it.
+        self.passes.set(if self.delayed && self.key_ago < DELAY { 0.0 } else { 1.0 });
+        self.passes.apply(frame.samples_mut());
+        true
+    }
+}
+
+fn swap(frame: &mut Frame, late: &mut Frame) {
+    frame.samples_mut().swap_with_slice(late.samples_mut());
+}
+
+fn add(frame: &mut Frame, other: &Frame) {
+    for (sample, &other) in frame.samples_mut().iter_mut().zip(other.samples()) {
+        *sample = sample.saturating_add(other);
+    }
+}
