@@ -1,8 +1,8 @@
 //! A leg: one party's connection to the engine.
 //!
 //! Its edge brings in audio and takes out audio, at the edge's own rate: an RTP stream, or a sound
-//! device. The leg listens to what comes in (talk, digits: [`digits`]), makes of it what the others
-//! are to hear ([`voice`]), and brings that to its bridge and back by a lane ([`lane`]).
+//! device. The leg listens to what comes in (talk, digits: `digits`), makes of it what the others
+//! are to hear (`voice`), and brings that to its bridge and back by a lane (`lane`).
 
 mod digits;
 mod lane;
