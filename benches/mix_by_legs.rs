@@ -199,13 +199,17 @@ impl Room {
                 &mut Wire,
             );
         }
-        room.talkers = talkers;
         if talkers < legs {
-            // Until all listeners are sent one payload, at the latest.
-            (0..520).for_each(|_| {
+            // A pause, in which all listeners sit down where one encodes for all.
+            room.talkers = 0;
+            (0..60).for_each(|_| {
                 room.tick(&mut Wire);
             });
         }
+        room.talkers = talkers;
+        (0..20).for_each(|_| {
+            room.tick(&mut Wire);
+        });
         room
     }
 

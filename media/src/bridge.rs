@@ -1,9 +1,9 @@
 //! A bridge: a room in which everybody hears everybody but themselves.
 //!
 //! Each tick it adds up what its members say, in 32 bits, at its own rate, and gives each the sum
-//! less what it said itself ([`sum`]). A playback is one more voice that everybody hears; a tap is
+//! less what it said itself (`sum`). A playback is one more voice that everybody hears; a tap is
 //! one more listener, which is on the way to a file. Who leaves is still there for a tick, to fade
-//! out. While the bridge goes from one rate to another it makes two mixes ([`rate_change`]).
+//! out. While the bridge goes from one rate to another it makes two mixes (`rate_change`).
 
 mod audience;
 mod converters;

@@ -1,8 +1,8 @@
 //! A leg: one party's connection to the engine.
 //!
 //! Its edge brings in audio and takes out audio, at the edge's own rate: an RTP stream, or a sound
-//! device. The leg listens to what comes in (talk, digits: [`digits`]), makes of it what the others
-//! are to hear ([`voice`]), and brings that to its bridge and back by a lane ([`lane`]).
+//! device. The leg listens to what comes in (talk, digits: `digits`), makes of it what the others
+//! are to hear (`voice`), and brings that to its bridge and back by a lane (`lane`).
 
 mod digits;
 mod lane;
@@ -273,7 +273,7 @@ impl Leg {
     /// Takes this tick's audio in, and listens to it.
     pub(crate) fn listen(&mut self, now: Stamp, publisher: &mut RtPublisher) {
         let kind = self.take_in(now, publisher);
-        let heard = (&self.heard, kind == FrameKind::Concealed);
+        let heard = (&self.heard, kind);
         let absorbs = self.voice.absorbs();
         let key = self.digits.listen(heard, absorbs, self.id, &self.topic, now, publisher);
         match self.talk.feed(self.heard.samples(), self.heard.rate()) {

@@ -277,7 +277,7 @@ fn of_many_talkers_the_loudest_are_heard_and_that_does_not_flap() {
     let bridge = room.add_bridge_as(0, NARROW, |bridge| bridge.with_talkers(Some(1)));
     let mut phones = phones(&mut room, 3, bridge, NARROW);
     let mut peaks = [6_000.0, 1_000.0];
-    let mut say = |room: &mut Room, phones: &mut Vec<Phone>, peaks: [f64; 2], ticks: usize| {
+    let say = |room: &mut Room, phones: &mut Vec<Phone>, peaks: [f64; 2], ticks: usize| {
         // Their levels wander by 2 dB, each in its own time.
         for tick in 0..ticks {
             for (n, phone) in phones.iter_mut().enumerate() {
@@ -389,9 +389,9 @@ fn a_wide_leg_and_a_change_of_rate_come_together_and_a_change_that_leaves_one_ou
     room.order(Order::Leave(phones[0].id));
     room.order(join(phones[0].id, NARROW, bridge, WIDE));
     talk(&mut room, &mut phones, 70);
-    for own in 0..3 {
+    for (own, phone) in phones.iter().enumerate() {
         for n in (0..3).filter(|n| *n != own) {
-            let level = level(&phones[own], HZ[n]);
+            let level = level(phone, HZ[n]);
             assert!(level.abs() < 0.5, "{own} hears {n} at {level:.2} dB");
         }
     }
