@@ -273,7 +273,7 @@ impl Leg {
     /// Takes this tick's audio in, and listens to it.
     pub(crate) fn listen(&mut self, now: Stamp, publisher: &mut RtPublisher) {
         let kind = self.take_in(now, publisher);
-        let heard = (&self.heard, kind == FrameKind::Concealed);
+        let heard = (&self.heard, kind);
         let absorbs = self.voice.absorbs();
         let key = self.digits.listen(heard, absorbs, self.id, &self.topic, now, publisher);
         match self.talk.feed(self.heard.samples(), self.heard.rate()) {

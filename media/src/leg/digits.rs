@@ -8,6 +8,7 @@ use crate::event::{DtmfBegan, DtmfReceived, DtmfSource};
 use crate::frame::{Frame, SampleRate};
 use crate::id::LegId;
 use crate::resample::Resampler;
+use crate::rtp::FrameKind;
 
 /// Digits in the audio. A party that sends telephone events is heard by those alone, so that one
 /// key never gives two digits.
@@ -18,12 +19,17 @@ pub(super) struct InBandDigits {
     tells: bool,
     /// To the detector's 8 kHz, where the leg has another rate.
     narrow: Option<Narrow>,
+    /// Ticks of silence in a row.
+    silence: u32,
 }
+
+/// After so many ticks of silence, more of it changes nothing: 120 ms.
+const ENOUGH: u32 = 6;
 
 impl InBandDigits {
     pub(super) fn new(detects: bool, rate: SampleRate) -> Self {
         let detector = detects.then(Detector::new);
-        InBandDigits { detector, tells: true, narrow: Narrow::from(rate) }
+        InBandDigits { detector, tells: true, narrow: Narrow::from(rate), silence: 0 }
     }
 
     pub(super) fn give_way(&mut self) {
@@ -34,7 +40,7 @@ impl InBandDigits {
     /// telephone events may send the tones as well, and those are to be kept from the others.
     pub(super) fn listen(
         &mut self,
-        (frame, erased): (&Frame, bool),
+        (frame, kind): (&Frame, FrameKind),
         absorb: bool,
         leg: LegId,
         topic: &Topic,
@@ -44,6 +50,11 @@ impl InBandDigits {
         let Some(detector) = self.detector.as_mut().filter(|_| self.tells || absorb) else {
             return false;
         };
+        let silent = kind == FrameKind::Silence;
+        self.silence = if silent { self.silence.saturating_add(1) } else { 0 };
+        if self.silence > ENOUGH && detector.current().is_none() {
+            return false;
+        }
         let frame = self.narrow.as_mut().map_or(frame, |narrow| narrow.tick(frame));
         let source = DtmfSource::InBand;
         let tells = self.tells;
@@ -61,7 +72,7 @@ impl InBandDigits {
                 }
             }
         };
-        if erased {
+        if kind == FrameKind::Concealed {
             detector.erased(frame.samples().len(), &mut on);
         } else {
             detector.feed(frame.samples(), &mut on);
