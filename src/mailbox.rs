@@ -135,16 +135,16 @@ impl Mailbox {
     }
 
     /// Offers one share of a message by a publisher's means, at once if it can; a refused one comes
-    /// back, counted. `producer` is the mailbox's own, from where the publisher has it at hand.
+    /// back, counted. The glance is at this mailbox's ring.
     #[inline]
     pub(crate) fn offer(
         &self,
-        producer: &Producer<Message>,
-        glance: Glance,
+        glance: Glance<'_, Message>,
         message: Message,
         means: &Means<'_>,
     ) -> Result<(), Message> {
-        match producer.put_at(glance, message) {
+        let producer = glance.producer();
+        match glance.put(message) {
             Ok(position) => {
                 self.watch(producer, position, means);
                 Ok(())

@@ -258,11 +258,11 @@ impl<'a> Route<'a> {
         self.each(|route| {
             let mut entries = route.accepting.iter().map(|&entry| route.entry(entry));
             let mut next = entries.next().map(|entry| (entry, entry.producer.glance()));
-            while let Some((Entry { producer, mailbox, .. }, glance)) = next {
+            while let Some((entry, glance)) = next {
                 // Before the exchange on this ring's tail, which every later read has to wait for.
                 next = entries.next().map(|entry| (entry, entry.producer.glance()));
                 let Some(message) = shares.take() else { return };
-                if let Err(message) = mailbox.offer(producer, glance, message, means) {
+                if let Err(message) = entry.mailbox.offer(glance, message, means) {
                     shares.put_back(message);
                 }
             }

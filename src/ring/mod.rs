@@ -206,24 +206,6 @@ pub struct Producer<T> {
     slots: Slots<T>,
 }
 
-/// What a producer saw of the ring's tail: where it may try to put something.
-///
-/// Who has several rings to serve glances at the next one before it puts something into this one:
-/// what each put then waits for is its exchange on the tail alone.
-#[derive(Clone, Copy, Debug)]
-pub struct Glance {
-    tail: u64,
-    slot: Word,
-    lost: u64,
-}
-
-impl Glance {
-    #[inline]
-    fn position(self) -> u64 {
-        self.tail >> 1
-    }
-}
-
 impl<T> Producer<T> {
     /// Puts `value` in, or gives it back: [`Refused::Full`] or [`Refused::Closed`]. Lock-free: it
     /// tries again only when another producer has got in.
@@ -250,7 +232,7 @@ impl<T> Producer<T> {
             if glance.slot.ahead_of(glance.position()) < 0 {
                 return Err(Refused::Full(value));
             }
-            match self.put_at(glance, value) {
+            match glance.put(value) {
                 Ok(position) => return Ok(position),
                 Err(refused) => value = refused,
             }
@@ -261,37 +243,13 @@ impl<T> Producer<T> {
 
     /// Looks where the next value would go.
     #[inline]
-    pub fn glance(&self) -> Glance {
+    pub fn glance(&self) -> Glance<'_, T> {
         let tail = self.ring.tail.word.load(Relaxed);
         // Read before the claim, so that it never counts a loss behind this entry. Relaxed: what
         // this publish must see was counted before it began.
         let lost = self.ring.tail.lost.load(Relaxed);
         let slot = slot_of(&self.slots, tail >> 1).word_for_producer();
-        Glance { tail, slot, lost }
-    }
-
-    /// One try to put `value` where a glance has looked; gives the position. The glance may be
-    /// old: then the exchange on the tail fails, since the tail never goes back; and a slot that
-    /// was free for the tail's position stays free until somebody claims it.
-    ///
-    /// # Errors
-    /// The value: full, closed, or another was faster. [`offer`](Self::offer) tells them apart.
-    #[inline]
-    pub fn put_at(&self, glance: Glance, value: T) -> Result<u64, T> {
-        let Glance { tail, slot, lost } = glance;
-        let position = glance.position();
-        let is_open = tail & CLOSED == 0 || broken("ring.close.check");
-        let word = &self.ring.tail.word;
-        // Relaxed: the slot's stamp carries the data; the tail only hands out positions.
-        if is_open
-            && slot.ahead_of(position) == 0
-            && word.compare_exchange(tail, tail + ONE, Relaxed, Relaxed).is_ok()
-        {
-            // SAFETY: the position is ours and its slot's stamp said so.
-            unsafe { slot_of(&self.slots, position).write(position, value, lost) };
-            return Ok(position);
-        }
-        Err(value)
+        Glance { producer: self, tail, slot, lost }
     }
 
     /// Takes the oldest value out, to make room; the consumer is told. `None` when somebody else is
@@ -350,6 +308,60 @@ impl<T> Producer<T> {
     /// How many values fit.
     pub fn capacity(&self) -> usize {
         self.slots.len()
+    }
+}
+
+/// What a producer saw of its ring's tail: where it may try to put something.
+///
+/// Who has several rings to serve glances at the next one before it puts something into this one:
+/// what each put then waits for is its exchange on the tail alone.
+pub struct Glance<'a, T> {
+    producer: &'a Producer<T>,
+    tail: u64,
+    slot: Word,
+    lost: u64,
+}
+
+impl<'a, T> Glance<'a, T> {
+    /// Whose ring it is.
+    #[inline]
+    pub fn producer(&self) -> &'a Producer<T> {
+        self.producer
+    }
+
+    #[inline]
+    fn position(&self) -> u64 {
+        self.tail >> 1
+    }
+
+    /// One try to put `value` where this has looked; gives the position. It may be old: then the
+    /// exchange on the tail fails, since the tail never goes back; and a slot that was free for the
+    /// tail's position stays free until somebody claims it.
+    ///
+    /// # Errors
+    /// The value: full, closed, or another was faster. [`Producer::offer`] tells them apart.
+    #[inline]
+    pub fn put(self, value: T) -> Result<u64, T> {
+        let Glance { producer, tail, slot, lost } = self;
+        let position = self.position();
+        let is_open = tail & CLOSED == 0 || broken("ring.close.check");
+        let word = &producer.ring.tail.word;
+        // Relaxed: the slot's stamp carries the data; the tail only hands out positions.
+        if is_open
+            && slot.ahead_of(position) == 0
+            && word.compare_exchange(tail, tail + ONE, Relaxed, Relaxed).is_ok()
+        {
+            // SAFETY: the position is ours and its slot's stamp said so.
+            unsafe { slot_of(&producer.slots, position).write(position, value, lost) };
+            return Ok(position);
+        }
+        Err(value)
+    }
+}
+
+impl<T> fmt::Debug for Glance<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Glance").field("position", &self.position()).finish_non_exhaustive()
     }
 }
 
