@@ -186,8 +186,7 @@ impl Control {
         routing: &Current<Routing>,
         change: impl FnOnce(&mut Routing),
     ) -> Arc<Routing> {
-        let mut changed = Routing::clone(&routing.load());
-        change(&mut changed);
+        let changed = routing.load().changed(change);
         self.set_current(routing, Arc::new(changed))
     }
 

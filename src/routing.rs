@@ -18,7 +18,7 @@ use crate::sync::Arc;
 use crate::topic::TopicShared;
 
 /// Who is subscribed to a topic and which topics it forwards to, at one time.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub(crate) struct Routing {
     entries: Vec<Entry>,
     /// What each entry accepts.
@@ -28,7 +28,7 @@ pub(crate) struct Routing {
 }
 
 /// Which entries accept which type: asked once a publish, worked out once a change.
-#[derive(Clone, Default)]
+#[derive(Default)]
 struct Accepting {
     /// For each type that a filter names.
     named: HashMap<TypeId, Vec<u32>, ByTypeId>,
@@ -86,11 +86,23 @@ pub(crate) struct ForwardEntry {
 }
 
 impl Routing {
+    /// A changed copy, for [`add`](Self::add) and its like: who accepts what is worked out after it.
+    pub(crate) fn changed(&self, change: impl FnOnce(&mut Routing)) -> Routing {
+        let mut changed = Routing {
+            entries: self.entries.clone(),
+            filters: self.filters.clone(),
+            forwards: self.forwards.clone(),
+            accepting: Accepting::default(),
+        };
+        change(&mut changed);
+        changed.accepting = Accepting::of(&changed.filters);
+        changed
+    }
+
     /// Adds a subscription that accepts what `filter` says.
     pub(crate) fn add(&mut self, mailbox: Arc<Mailbox>, filter: Filter) {
         self.entries.push(Entry::new(mailbox));
         self.filters.push(filter);
-        self.accepting = Accepting::of(&self.filters);
     }
 
     /// Takes the subscription `id` off, if it is there.
@@ -98,7 +110,6 @@ impl Routing {
         if let Some(position) = self.position(id) {
             self.entries.remove(position);
             self.filters.remove(position);
-            self.accepting = Accepting::of(&self.filters);
         }
     }
 
@@ -106,7 +117,6 @@ impl Routing {
     pub(crate) fn set_filter(&mut self, id: SubscriptionId, filter: impl FnOnce() -> Filter) {
         if let Some(position) = self.position(id) {
             self.filters[position] = filter();
-            self.accepting = Accepting::of(&self.filters);
         }
     }
 

@@ -324,14 +324,14 @@ impl Topic {
         mailbox: &Arc<Mailbox>,
         filter: Filter,
     ) -> Result<(), BusEnded> {
-        let mailbox_of = mailbox.clone();
         let before = self.core().change(|control| {
             if control.is_over() {
                 return Err(BusEnded);
             }
             // What it is told from here on, without its own announcement.
             mailbox.came_at(self.published() + 1);
-            Ok(control.replace(&self.shared.routing, |routing| routing.add(mailbox_of, filter)))
+            Ok(control
+                .replace(&self.shared.routing, |routing| routing.add(mailbox.clone(), filter)))
         })?;
         self.announce(&before, SubscriptionChange::Subscribe(mailbox.id));
         Ok(())
