@@ -173,7 +173,12 @@ impl Staged {
     /// Asks a worker for an intake; `false` when somebody has asked already. Wait-free.
     pub(crate) fn ask_for_intake(&self) -> bool {
         // Release: pairs with `intake_if_asked`, which then finds what is in the ring.
-        !self.wants_intake.load(Relaxed) && !self.wants_intake.swap(true, Release)
+        !self.wants_intake() && !self.wants_intake.swap(true, Release)
+    }
+
+    /// Whether somebody has asked for one.
+    pub(crate) fn wants_intake(&self) -> bool {
+        self.wants_intake.load(Relaxed) // whoever was led here by the mark sees what was set before
     }
 
     /// The intake that was asked for, if one was.

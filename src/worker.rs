@@ -11,6 +11,7 @@ use crate::bus::{Core, Member};
 use crate::dispatch;
 use crate::marks::PAGE;
 use crate::sleepers::Rest;
+use crate::staging::Staged;
 use crate::stamp::Stamp;
 use crate::sync::Arc;
 
@@ -88,7 +89,8 @@ impl Core {
     /// Answers at a member's gate at once if nothing can hold that up, else later.
     fn sort(&self, member: Member) {
         let mailbox = member.core().mailbox();
-        if mailbox.staged.is_some() || mailbox.has_alarm() {
+        let wants_intake = mailbox.staged.as_ref().is_some_and(Staged::wants_intake);
+        if wants_intake || mailbox.has_alarm() {
             self.queue_answer(member);
         } else if mailbox.take_knock() {
             self.make_ready(member);
