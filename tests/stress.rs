@@ -11,6 +11,7 @@
 
 mod common {
     pub mod alloc;
+    pub mod books;
     mod ends;
     pub use ends::ends;
 }
@@ -23,11 +24,12 @@ use std::thread;
 use std::time::Duration;
 
 use common::alloc::live_bytes;
+use common::books::Books;
 use common::ends;
 use fastrand::Rng;
 use stasis_bus::{
     Bus, Delivery, Forward, JoinError, Message, Overflow, PullSubscription, RtPublisher, Settings,
-    Subscribe, Subscription, SubscriptionChange, SubscriptionId, SubscriptionStats, Topic,
+    Subscribe, Subscription, SubscriptionChange, SubscriptionStats, Topic,
 };
 
 const ACTORS: u32 = 4;
@@ -94,34 +96,16 @@ struct Stream {
 /// Watches what a subscription is given.
 #[derive(Default)]
 struct Watch {
-    me: Option<SubscriptionId>,
-    ended: bool,
-    received: u64,
-    told: u64,
+    books: Books,
     /// By whether it is of ticks, publisher and topic.
     streams: HashMap<(bool, u32, u32), Stream>,
     /// So often must each word come that was published to a topic of this number: no loss, no gap.
     lossless: Option<HashMap<u32, u64>>,
-    fault: Option<String>,
 }
 
 impl Watch {
     fn see(&mut self, delivery: &Delivery) {
-        if self.ended {
-            self.fault(format!("after the end: {delivery:?}"));
-        }
-        let message = match delivery {
-            Delivery::Lagged(missed) => return self.told += missed,
-            Delivery::Message(message) => message,
-        };
-        self.received += 1;
-        match (message.downcast_ref::<SubscriptionChange>(), self.me) {
-            (Some(SubscriptionChange::Subscribe(id)), None) => self.me = Some(*id),
-            (Some(SubscriptionChange::Unsubscribe(id)), Some(me)) if *id == me => self.ended = true,
-            (_, None) => self.fault(format!("before its Subscribe: {message:?}")),
-            _ => {}
-        }
-        if let Some((is_tick, origin)) = origin_of(message) {
+        if let Some((is_tick, origin)) = self.books.see(delivery).and_then(origin_of) {
             self.count(is_tick, origin);
         }
     }
@@ -134,37 +118,22 @@ impl Watch {
         stream.copies = if is_new { 1 } else { before.copies + 1 };
         (stream.last, stream.count) = (number, before.count + 1);
         if before.count > 0 && number < before.last {
-            self.fault(format!("{number} after {} of {publisher} at {topic}", before.last));
+            self.books.fault(format!("{number} after {} of {publisher} at {topic}", before.last));
         }
         let copies = self.lossless.as_ref().filter(|_| !is_tick).map(|paths| paths[&topic]);
         if copies.is_some_and(|copies| number != before.count / copies) {
-            self.fault(format!("{number} after {} that came of {publisher}", before.count));
+            self.books.fault(format!("{number} after {} that came of {publisher}", before.count));
         }
-    }
-
-    fn fault(&mut self, what: String) {
-        self.fault.get_or_insert(what);
-    }
-
-    /// After the end: its books and those of the bus.
-    fn check(&self, id: SubscriptionId, stats: &SubscriptionStats, what: &str) {
-        assert_eq!(self.fault, None, "{what}");
-        assert_eq!(self.me, Some(id), "{what}: its first message");
-        assert!(self.ended, "{what}: its final message");
-        assert_eq!(stats.pending(), 0, "{what}: {stats:?}");
-        assert_eq!(stats.delivered, self.received, "{what}: {stats:?}");
-        assert_eq!(stats.dropped.total(), self.told, "{what}: {stats:?}");
     }
 }
 
 type Watched = Arc<Mutex<Watch>>;
 
-/// The statistics of a subscription that has ended, once publishers that were still at it have
-/// counted what they took out to make room, or have taken back a loss that came too late; as they are, should that never come to pass.
+/// The statistics of a subscription that has ended, once they agree with what it was given; as they
+/// are, should that never come to pass.
 fn settled(stats: impl Fn() -> SubscriptionStats, watch: &Watch) -> SubscriptionStats {
     for _ in 0..5_000 {
-        let now = stats();
-        if now.delivered == watch.received && now.dropped.total() == watch.told {
+        if watch.books.agree(&stats()) {
             break;
         }
         thread::sleep(Duration::from_millis(1));
@@ -266,7 +235,7 @@ impl Steady {
         for (what, ticks, subscription, watch) in &self.callbacks {
             subscription.join().unwrap();
             let (stats, watch) = (subscription.stats(), watch.lock().unwrap());
-            watch.check(subscription.id(), &stats, what);
+            watch.books.check(subscription.id(), &stats, what);
             let gone = stats.conflated + stats.dropped.total();
             assert_eq!(stats.enqueued + gone, self.offered(*ticks) + 2, "{what}: {stats:?}");
             if watch.lossless.is_some() {
@@ -423,7 +392,7 @@ impl Actor {
             if drains {
                 events.unsubscribe();
                 events.iter().for_each(|delivery| watch.see(&delivery));
-                watch.check(events.id(), &settled(|| events.stats(), &watch), "pulled");
+                watch.books.check(events.id(), &settled(|| events.stats(), &watch), "pulled");
             }
         }
     }
@@ -442,7 +411,7 @@ impl Actor {
             let received = {
                 let mut watch = watched.lock().unwrap();
                 watch.see(&delivery);
-                watch.received
+                watch.books.received()
             };
             let is_ours = delivery.message().is_some_and(|message| origin_of(message).is_some());
             match kind {
@@ -510,7 +479,7 @@ impl Actor {
             let (mut events, mut watch) = self.pulled.swap_remove(0);
             events.unsubscribe();
             events.iter().for_each(|delivery| watch.see(&delivery));
-            watch.check(events.id(), &settled(|| events.stats(), &watch), "pulled");
+            watch.books.check(events.id(), &settled(|| events.stats(), &watch), "pulled");
         }
         let words = self.numbers.into_iter().filter(|((is_tick, topic), _)| !is_tick && *topic < 2);
         Left {
@@ -542,11 +511,11 @@ impl Left {
                 Ok(()) => {
                     let watch = watch.lock().unwrap();
                     let stats = settled(|| subscription.stats(), &watch);
-                    watch.check(subscription.id(), &stats, "callback");
+                    watch.books.check(subscription.id(), &stats, "callback");
                     0
                 }
                 Err(JoinError::Panicked) => {
-                    assert_eq!(watch.lock().unwrap().fault, None);
+                    assert_eq!(watch.lock().unwrap().books.wrong(), None);
                     1
                 }
                 Err(error) => panic!("{error}"),
@@ -589,7 +558,7 @@ fn round(seed: u64) {
     steady.check(&published);
     assert!(bus.is_none_or(|bus| bus.panics() == panics));
     let (watch, pulled) = reader.join().unwrap();
-    watch.check(pulled.id(), &pulled.stats(), "pulled, steady");
+    watch.books.check(pulled.id(), &pulled.stats(), "pulled, steady");
     check_all_came(&watch, &published, "pulled, steady");
     assert_eq!(pulled.stats().enqueued, steady.offered(false) + 2);
     drop((left, steady, watch, pulled));

@@ -14,6 +14,9 @@
 //! at a time (`STASIS_BREAK=gate.look`), in a child process, and a scenario must notice.
 
 #[cfg(shuttle)]
+#[path = "../../tests/common/books.rs"]
+mod books;
+#[cfg(shuttle)]
 pub mod play;
 #[cfg(shuttle)]
 mod reader;

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use shuttle::thread;
-use stasis_bus::{Delivery, Message, SubscriptionChange, SubscriptionId, SubscriptionStats};
+use stasis_bus::{Delivery, Message, SubscriptionId, SubscriptionStats};
+
+use crate::books::Books;
 
 /// Published by ordinary publishers; keeps a count of those that live.
 pub struct Word {
@@ -31,52 +33,30 @@ pub fn origin_of(message: &Message) -> Option<(u32, u64)> {
     word.or_else(|| message.downcast_ref::<Tick>().map(|tick| (tick.publisher, tick.number)))
 }
 
-/// The books of one subscription.
+/// Watches what a subscription is given.
 #[derive(Default)]
 pub struct Watch {
-    me: Option<SubscriptionId>,
-    ended: bool,
-    received: u64,
-    told: u64,
+    books: Books,
     /// The last one of each publisher and topic.
     last: HashMap<(u32, String), u64>,
-    fault: Option<String>,
 }
 
 impl Watch {
     /// Takes a delivery down.
     pub fn see(&mut self, delivery: &Delivery) {
-        if self.ended {
-            self.fault(format!("after the end: {delivery:?}"));
-        }
-        let message = match delivery {
-            Delivery::Lagged(missed) => return self.told += missed,
-            Delivery::Message(message) => message,
-        };
-        self.received += 1;
-        match (message.downcast_ref::<SubscriptionChange>(), self.me) {
-            (Some(SubscriptionChange::Subscribe(id)), None) => self.me = Some(*id),
-            (Some(SubscriptionChange::Unsubscribe(id)), Some(me)) if *id == me => self.ended = true,
-            (_, None) => self.fault(format!("before its Subscribe: {message:?}")),
-            _ => {}
-        }
+        let Some(message) = self.books.see(delivery) else { return };
         if let Some((publisher, number)) = origin_of(message) {
             let stream = (publisher, message.topic().name().to_string());
             let last = self.last.insert(stream, number);
             if let Some(last) = last.filter(|last| *last >= number) {
-                self.fault(format!("{number} of {publisher} after its {last}"));
+                self.books.fault(format!("{number} of {publisher} after its {last}"));
             }
         }
     }
 
-    /// Notes what is wrong.
-    pub fn fault(&mut self, what: String) {
-        self.fault.get_or_insert(what);
-    }
-
     /// Whether it has seen its end.
     pub fn has_ended(&self) -> bool {
-        self.ended
+        self.books.has_ended()
     }
 
     /// After the end: its books and those of the bus, which it gives.
@@ -87,21 +67,14 @@ impl Watch {
         what: &str,
     ) -> SubscriptionStats {
         let stats = self.settled(stats);
-        assert_eq!(self.fault, None, "{what}");
-        assert_eq!(self.me, Some(id), "{what}: its first message");
-        assert!(self.ended, "{what}: its final message");
-        assert_eq!(stats.pending(), 0, "{what}: {stats:?}");
-        assert_eq!(stats.delivered, self.received, "{what}: {stats:?}");
-        assert_eq!(stats.dropped.total(), self.told, "{what}: {stats:?}");
+        self.books.check(id, &stats, what);
         stats
     }
 
-    /// The bus's books, once publishers that were still at it have counted what they took out to make
-    /// room; as they are, should that never come to pass.
+    /// The bus's books, once they agree with these; as they are, should that never come to pass.
     fn settled(&self, stats: impl Fn() -> SubscriptionStats) -> SubscriptionStats {
         for _ in 0..1_000 {
-            let now = stats();
-            if now.delivered == self.received && now.dropped.total() == self.told {
+            if self.books.agree(&stats()) {
                 break;
             }
             thread::yield_now();
