@@ -13,6 +13,7 @@ use stasis_bus::{RtPublisher, Stamp};
 use crate::bridge::{Bridge, Playback, RateChange, Tap};
 use crate::dtmf::Digit;
 use crate::event::{Joined, Left, Moved};
+use crate::frame::SampleRate;
 use crate::id::{Arena, BridgeId, LegId};
 use crate::leg::{Leg, LegSetting, Rates};
 use crate::resample::Resampler;
@@ -141,33 +142,33 @@ impl Engine {
                     leg.press(digit, duration, now, publisher);
                 }
             }
-            Order::Play(id, playback) => match self.bridges.get_mut(id.0) {
-                Some(bridge) if playback.rate() == Some(bridge.rate()) => {
+            Order::Play(id, playback) => match self.bridge_at(id, playback.rate()) {
+                Some(bridge) => {
                     bridge.play(playback, now, publisher, outside);
                 }
-                _ => outside.retire(Retired::Refused(Order::Play(id, playback))),
+                None => outside.retire(Retired::Refused(Order::Play(id, playback))),
             },
             Order::StopPlaying(bridge) => {
                 if let Some(bridge) = self.bridges.get_mut(bridge.0) {
                     bridge.stop_playing(now, publisher, outside);
                 }
             }
-            Order::HoldMusic(id, music) => match self.bridges.get_mut(id.0) {
-                Some(bridge) if music.rate() == Some(bridge.rate()) => {
+            Order::HoldMusic(id, music) => match self.bridge_at(id, music.rate()) {
+                Some(bridge) => {
                     bridge.set_music(Some(music), outside);
                 }
-                _ => outside.retire(Retired::Refused(Order::HoldMusic(id, music))),
+                None => outside.retire(Retired::Refused(Order::HoldMusic(id, music))),
             },
             Order::StopHoldMusic(bridge) => {
                 if let Some(bridge) = self.bridges.get_mut(bridge.0) {
                     bridge.set_music(None, outside);
                 }
             }
-            Order::Record(id, tap) => match self.bridges.get_mut(id.0) {
-                Some(bridge) if tap.rate() == Some(bridge.rate()) => {
+            Order::Record(id, tap) => match self.bridge_at(id, tap.rate()) {
+                Some(bridge) => {
                     bridge.set_tap(Some(tap), outside);
                 }
-                _ => outside.retire(Retired::Refused(Order::Record(id, tap))),
+                None => outside.retire(Retired::Refused(Order::Record(id, tap))),
             },
             Order::StopRecording(bridge) => {
                 if let Some(bridge) = self.bridges.get_mut(bridge.0) {
@@ -188,6 +189,11 @@ impl Engine {
                 }
             }
         }
+    }
+
+    /// The bridge, if it is there and this is its rate now.
+    fn bridge_at(&mut self, id: BridgeId, rate: Option<SampleRate>) -> Option<&mut Bridge> {
+        self.bridges.get_mut(id.0).filter(|bridge| rate == Some(bridge.rate()))
     }
 
     /// A datagram has come for a leg, at `arrival` by the kernel's clock.
