@@ -87,8 +87,8 @@ fn collect<T: Send>(
     results: impl ParallelIterator<Item = Result<T, WavError>>,
 ) -> Result<Vec<T>, Vec<String>> {
     let results: Vec<_> = results.collect();
-    let errors = || results.iter().filter_map(|result| result.as_ref().err());
-    let errors: Vec<String> = errors().map(ToString::to_string).collect();
+    let errors = results.iter().filter_map(|result| result.as_ref().err());
+    let errors: Vec<String> = errors.map(ToString::to_string).collect();
     if errors.is_empty() { Ok(results.into_iter().flatten().collect()) } else { Err(errors) }
 }
 

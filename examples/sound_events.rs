@@ -19,6 +19,7 @@ use std::time::Duration;
 use cpal::traits::{DeviceTrait, HostTrait, StreamTrait};
 use cpal::{FromSample, Sample, SampleFormat, SizedSample, Stream};
 use stasis_bus::{Bus, Clock, Delivery, Overflow, RtPublisher, Settings, Stamp, Topic};
+use stasis_media::io::quiet;
 
 const SECONDS: u64 = 10;
 
@@ -182,15 +183,6 @@ where
     let stream = device.build_input_stream(config.config(), callback, tell, None)?;
     stream.play().map(|()| stream)
 }
-
-/// Keeps ALSA's library from printing what it returns as an error, too, while the handle lives.
-#[cfg(target_os = "linux")]
-fn quiet() -> Option<impl Sized> {
-    alsa::Output::local_error_handler().ok()
-}
-
-#[cfg(not(target_os = "linux"))]
-fn quiet() {}
 
 /// Calls the ear as a sound card would, every 10 ms: noise, and a clap each second.
 fn simulate(mut ear: Ear) -> std::io::Result<Simulation> {

@@ -93,12 +93,13 @@ pub fn open_default_device(
 /// Has ALSA's library keep what it would print to stderr: the error that it returns says it, too.
 /// For this thread, as long as the handle lives.
 #[cfg(target_os = "linux")]
-fn quiet() -> Option<impl Sized> {
+pub fn quiet() -> impl Sized {
     alsa::Output::local_error_handler().ok()
 }
 
+/// Does nothing: only ALSA's library prints.
 #[cfg(not(target_os = "linux"))]
-fn quiet() {}
+pub fn quiet() -> impl Sized {}
 
 /// The device's own rate and channels, with a fixed buffer: the default one may be a second long.
 fn stream_config(supported: &SupportedStreamConfig) -> StreamConfig {

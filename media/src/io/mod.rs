@@ -10,7 +10,7 @@ mod udp;
 mod virtual_device;
 
 #[cfg(feature = "sound")]
-pub use self::device::{AudioStreams, DeviceError, open_default_device};
+pub use self::device::{AudioStreams, DeviceError, open_default_device, quiet};
 pub use self::media_thread::{
     BridgeRate, BridgeSettings, ControlError, Counters, MediaSettings, MediaThread, RtpLeg,
     StartError,
