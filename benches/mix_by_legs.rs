@@ -172,7 +172,9 @@ impl Room {
             _bus: bus.clone(),
         };
         let topic = bus.topic("bench");
-        room.order(Order::AddBridge(Box::new(Bridge::new(BRIDGE, rate, legs, topic.clone()))));
+        room.order(Order::AddBridge(Box::new(
+            Bridge::new(BRIDGE, rate, topic.clone()).with_seats(legs),
+        )));
         for number in 0..legs {
             let leg = room.parties[number].leg;
             let edge = RtpEdge::new(

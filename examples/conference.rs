@@ -29,7 +29,7 @@ use stasis_media::device::DeviceEdge;
 use stasis_media::event::{SourceLearned, TickMissed};
 use stasis_media::frame::SampleRate;
 use stasis_media::io::{
-    AudioStreams, MediaSettings, MediaThread, Recording, RtpLeg, VirtualDevice, open_default_device,
+    AudioStreams, Media, MediaSettings, Recording, RtpLeg, VirtualDevice, open_default_device,
 };
 use stasis_media::rtp::{Payloads, ReceiveSettings};
 use stasis_media::wav::Pcm;
@@ -126,7 +126,7 @@ fn run(args: &Args) -> Result<(), Error> {
         bus.topic("media").subscribe().accept::<TickMissed>().callback(handler)?
     };
 
-    let media = MediaThread::start(&bus, MediaSettings::default())?;
+    let media = Media::start(&bus, MediaSettings::default())?;
     let room = Room { media, topic, reporter };
     let bridge = room.media.add_bridge(BRIDGE_RATE, &room.topic)?;
     let recording = match &args.record {
@@ -178,7 +178,7 @@ fn default_speaker() -> PathBuf {
 
 /// The conference, as those who set it up need it.
 struct Room {
-    media: MediaThread,
+    media: Media,
     topic: Topic,
     reporter: Arc<Reporter>,
 }

@@ -211,7 +211,7 @@ impl State {
                 format!("was not sent {digit}"),
             ));
         }
-        if let Some(TickMissed { lateness_us }) = message.downcast_ref() {
+        if let Some(TickMissed { lateness_us, .. }) = message.downcast_ref() {
             let text = format!("(a tick was {} ms late)", lateness_us / 1_000);
             return Some(line("tick_missed", None, json!({ "lateness_us": lateness_us }), text));
         }

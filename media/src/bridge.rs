@@ -1,14 +1,15 @@
 //! A bridge: a room in which everybody hears everybody but themselves.
 //!
-//! Each tick it adds up what its members say, in 32 bits, at its own rate, and gives each the sum
-//! less what it said itself (`sum`). A playback is one more voice that everybody hears; a tap is
-//! one more listener, which is on the way to a file. Who leaves is still there for a tick, to fade
-//! out. While the bridge goes from one rate to another it makes two mixes (`rate_change`).
+//! What is in it adds up in its mixer (`mixer`). A playback is one more voice that everybody hears; a
+//! tap is one more listener, which is on the way to a file. A bridge in which nobody is needs next
+//! to no memory, and no time: its mixer comes with the first who joins it, and goes when it is empty.
 
 mod audience;
 mod converters;
+mod mixer;
 mod playback;
 mod rate_change;
+mod seats;
 mod sounds;
 mod sum;
 mod talkers;
@@ -16,8 +17,10 @@ mod tap;
 
 use stasis_bus::{RtPublisher, Stamp, Topic};
 
+pub use mixer::Mixer;
 pub use playback::Playback;
 pub use rate_change::RateChange;
+pub use seats::Seats;
 pub use talkers::MOST_TALKERS;
 pub use tap::Tap;
 
@@ -25,11 +28,9 @@ use crate::engine::{Outside, Retired};
 use crate::event::{BridgeRateChanged, PlaybackFinished, PlaybackStarted};
 use crate::frame::SampleRate;
 use crate::id::{Arena, BridgeId, LegId};
-use crate::leg::{Blend, Era, Leg, Role};
-use audience::Audiences;
+use crate::leg::Leg;
+use mixer::Setting;
 use sounds::Sounds;
-use sum::Sum;
-use talkers::Talkers;
 
 /// Who is heard in a bridge.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -41,44 +42,56 @@ pub enum BridgeKind {
     Holding,
 }
 
+/// Memory that a bridge needs for who joins it. Made where allocation is allowed.
+pub enum Room {
+    /// For the first.
+    Mixer(Box<Mixer>),
+    /// For more than there are seats.
+    Seats(Box<Seats>),
+}
+
 /// A room.
 pub struct Bridge {
     id: BridgeId,
     topic: Topic,
     kind: BridgeKind,
-    members: Vec<LegId>,
-    /// Who left since the last tick.
-    leavers: Vec<LegId>,
-    talkers: Talkers,
-    audiences: Audiences,
-    sum: Sum,
-    /// The mix before a change of the rate, and the ticks that are left to it.
-    past: Sum,
-    change: Option<u8>,
+    rate: SampleRate,
+    most_talkers: Option<usize>,
+    mixer: Option<Box<Mixer>>,
+    /// It has its mixer also when nobody is in it.
+    keeps_mixer: bool,
     sounds: Sounds,
     tap: Option<Box<Tap>>,
-    /// It is to be removed at the end of the tick.
+    /// It is to be removed when nobody fades out of it any more.
     closing: bool,
+    /// Whether its ticks are counted on.
+    pub(crate) awake: bool,
 }
 
 impl Bridge {
-    /// An empty room that mixes at `rate`, has room for `capacity` legs, and publishes to `topic`.
-    pub fn new(id: BridgeId, rate: SampleRate, capacity: usize, topic: Topic) -> Self {
+    /// An empty room that mixes at `rate` and publishes to `topic`. What it needs for those who come
+    /// is to come with them.
+    pub fn new(id: BridgeId, rate: SampleRate, topic: Topic) -> Self {
         Bridge {
             id,
             topic,
             kind: BridgeKind::Mixing,
-            members: Vec::with_capacity(capacity),
-            leavers: Vec::with_capacity(capacity),
-            talkers: Talkers::new(),
-            audiences: Audiences::new(),
-            sum: Sum::new(rate),
-            past: Sum::new(rate),
-            change: None,
+            rate,
+            most_talkers: None,
+            mixer: None,
+            keeps_mixer: false,
             sounds: Sounds::new(),
             tap: None,
             closing: false,
+            awake: false,
         }
+    }
+
+    /// With all that it needs for so many legs, always.
+    pub fn with_seats(mut self, seats: usize) -> Self {
+        self.mixer = Some(Box::new(Mixer::new(self.rate, seats)));
+        self.keeps_mixer = true;
+        self
     }
 
     /// Of this kind.
@@ -100,7 +113,7 @@ impl Bridge {
 
     /// The rate that it mixes at, or is going over to.
     pub fn rate(&self) -> SampleRate {
-        self.sum.rate()
+        self.rate
     }
 
     pub(crate) fn topic(&self) -> &Topic {
@@ -108,21 +121,38 @@ impl Bridge {
     }
 
     pub(crate) fn limit_talkers(&mut self, most: Option<usize>) {
-        self.talkers.limit(most);
+        self.most_talkers = most.filter(|most| *most <= MOST_TALKERS);
     }
 
-    pub(crate) fn last_member(&self) -> Option<LegId> {
-        self.members.last().copied()
+    /// Who is in it.
+    pub(crate) fn members(&self) -> &[LegId] {
+        self.mixer.as_ref().map_or(&[], |mixer| mixer.members())
+    }
+
+    /// Takes the memory that came with who joins; what is not needed goes back.
+    pub(crate) fn furnish(&mut self, room: Option<Room>, outside: &mut impl Outside) {
+        let spare = match (room, &mut self.mixer) {
+            (Some(Room::Seats(seats)), Some(mixer)) => Some(mixer.take_seats(seats)),
+            (Some(Room::Mixer(new)), mixer @ None) if new.rate() == self.rate => {
+                *mixer = Some(new);
+                None
+            }
+            (room, _) => room,
+        };
+        if let Some(spare) = spare {
+            outside.retire(Retired::Room(spare));
+        }
     }
 
     /// Whether one more leg fits.
     pub(crate) fn has_room(&self) -> bool {
-        self.members.len() < self.members.capacity() && !self.closing
+        self.mixer.as_ref().is_some_and(|mixer| mixer.has_room()) && !self.closing
     }
 
     pub(crate) fn add(&mut self, leg: LegId) {
-        debug_assert!(self.has_room(), "asked before");
-        self.members.push(leg);
+        if let Some(mixer) = &mut self.mixer {
+            mixer.add(leg);
+        }
     }
 
     /// A leg is no member any more: it is not in `legs` at the moment.
@@ -132,28 +162,22 @@ impl Bridge {
         legs: &mut Arena<Leg>,
         outside: &mut impl Outside,
     ) {
-        if let Some(at) = self.members.iter().rposition(|member| *member == leg.id()) {
-            let before = [self.past.all(), self.sum.all()];
-            self.audiences.leave(leg, at, &self.members, legs, before);
-            self.members.swap_remove(at);
-        }
-        // It is still heard in the next tick.
-        if leg.leave(outside) && self.leavers.len() < self.leavers.capacity() {
-            self.leavers.push(leg.id());
+        if let Some(mixer) = &mut self.mixer {
+            mixer.remove(leg, legs, outside);
         }
     }
 
     /// A member that is not to be found.
     pub(crate) fn forget(&mut self, leg: LegId) {
-        self.members.retain(|member| *member != leg);
+        if let Some(mixer) = &mut self.mixer {
+            mixer.forget(leg);
+        }
     }
 
     /// A leg that is leaving is gone already: its last tick is kept for the next mix.
     pub(crate) fn keep_tail(&mut self, leg: &mut Leg) {
-        self.leavers.retain(|leaver| *leaver != leg.id());
-        let sum = if self.change.is_some() { &mut self.past } else { &mut self.sum };
-        if let Some(said) = leg.say(Era::Past, self.id, true) {
-            sum.leave(said.samples());
+        if let Some(mixer) = &mut self.mixer {
+            mixer.keep_tail(leg, self.id);
         }
     }
 
@@ -169,7 +193,13 @@ impl Bridge {
 
     /// Whether it has closed.
     pub(crate) fn is_closed(&self) -> bool {
-        self.closing && self.leavers.is_empty()
+        self.closing && !self.mixer.as_ref().is_some_and(|mixer| mixer.has_leavers())
+    }
+
+    /// Whether its ticks change nothing until it is told something.
+    pub(crate) fn is_idle(&self) -> bool {
+        let is_empty = self.mixer.as_ref().is_none_or(|mixer| mixer.is_empty());
+        is_empty && self.sounds.are_over() && self.tap.is_none() && !self.closing
     }
 
     /// Begins to play, in place of what was playing.
@@ -235,30 +265,15 @@ impl Bridge {
         legs: &mut Arena<Leg>,
         outside: &mut impl Outside,
     ) -> bool {
-        let mut is_here =
-            |leg: LegId| legs.get_mut(leg.0).is_some_and(|leg| leg.bridge() == Some(self.id));
-        let known = change.legs.iter().filter(|(leg, rates)| rates.is_some() && is_here(*leg));
-        if known.count() != self.members.len() || self.closing {
+        let Some(mixer) = self.mixer.as_mut().filter(|_| !self.closing) else { return false };
+        if !mixer.change_rate(self.id, change, legs) {
             return false;
         }
-        for (leg, place) in &mut change.legs {
-            let leg = legs.get_mut(leg.0).filter(|leg| leg.bridge() == Some(self.id));
-            let Some(leg) = leg else { continue };
-            if let Some(rates) = place.take() {
-                *place = leg.change_rates(rates);
-            }
-        }
+        self.rate = change.rate();
         self.sounds.change(change, outside);
         if let Some(tap) = &mut self.tap {
             tap.converters().change(change.tap.take(), outside);
         }
-        let next = Sum::new(change.rate());
-        if self.change.is_none() {
-            self.past = std::mem::replace(&mut self.sum, next);
-        } else {
-            self.sum = next;
-        }
-        self.change = Some(rate_change::TICKS);
         true
     }
 
@@ -270,9 +285,10 @@ impl Bridge {
         publisher: &mut RtPublisher,
         outside: &mut impl Outside,
     ) {
-        self.talkers.choose(&self.members, legs);
-        let mut announces = |leg: &LegId| legs.get_mut(leg.0).is_some_and(|leg| leg.announces());
-        let holds = self.kind == BridgeKind::Holding && !self.members.iter().any(&mut announces);
+        let is_holding = self.kind == BridgeKind::Holding;
+        let holds =
+            |mixer: &Mixer| is_holding && !mixer.members().is_empty() && !mixer.has_announcer(legs);
+        let holds = self.mixer.as_deref().is_some_and(holds);
         if let Some(playback) = self.sounds.advance(holds) {
             let finished = PlaybackFinished { playback, bridge: self.id, complete: true };
             publisher.publish(&self.topic, now, finished);
@@ -280,126 +296,47 @@ impl Bridge {
         if self.tap.as_ref().is_some_and(|tap| tap.is_unread()) {
             self.set_tap(None, outside);
         }
-        if self.change.is_some() {
-            self.add_up(Era::Past, legs);
-        }
-        self.add_up(Era::Present, legs);
-        let before = [self.past.before(), self.sum.before()];
-        self.audiences.arrange(&self.members, legs, before, self.sum.is_quiet());
-        match self.change {
-            None => self.bring(Era::Present, Blend::Whole, legs, outside),
-            Some(1) => {
-                self.bring(Era::Past, Blend::Falling, legs, outside);
-                self.bring(Era::Present, Blend::Rising, legs, outside);
-            }
-            Some(_) => {
-                self.bring(Era::Past, Blend::Whole, legs, outside);
-                self.bring(Era::Present, Blend::Unheard, legs, outside);
-            }
-        }
-        self.end_tick(now, publisher, outside);
-    }
-
-    /// Adds up one mix.
-    fn add_up(&mut self, era: Era, legs: &mut Arena<Leg>) {
-        let id = self.id;
-        let sum = match era {
-            Era::Past => &mut self.past,
-            Era::Present => &mut self.sum,
+        let setting = Setting {
+            id: self.id,
+            kind: self.kind,
+            most_talkers: self.most_talkers,
+            sounds: &mut self.sounds,
+            tap: self.tap.as_deref_mut(),
         };
-        sum.begin();
-        for member in &self.members {
-            let Some(leg) = legs.get_mut(member.0) else { continue };
-            let allowed = self.talkers.allows(*member)
-                && (self.kind == BridgeKind::Mixing || leg.role() == Role::Announcer);
-            if (era == Era::Present || leg.leaves().is_none())
-                && let Some(said) = leg.say(era, id, allowed)
-            {
-                sum.add(said.samples());
-            }
-        }
-        for leaver in leavers(&self.leavers, era, self.change) {
-            if let Some(said) = legs.get_mut(leaver.0).and_then(|leg| leg.say(Era::Past, id, true))
-            {
-                sum.add(said.samples());
-            }
-        }
-        self.sounds.add_to(era, sum);
-        sum.end();
+        let changed = self.mixer.as_mut().and_then(|mixer| mixer.tick(setting, legs, outside));
+        self.end_tick(changed, now, publisher, outside);
     }
 
-    /// Brings one mix to all.
-    fn bring(&mut self, era: Era, blend: Blend, legs: &mut Arena<Leg>, outside: &mut impl Outside) {
-        let id = self.id;
-        let sum = match era {
-            Era::Past => &mut self.past,
-            Era::Present => &mut self.sum,
-        };
-        if let Some(tap) = &mut self.tap {
-            tap.hear(era, sum.all(), blend);
-        }
-        if era == Era::Present {
-            for number in 0..audience::MOST {
-                let leader = self.audiences.leader(number);
-                if let Some(leg) = leader.and_then(|leader| legs.get_mut(leader.0)) {
-                    leg.hear(era, id, sum.less(None), blend);
-                    leg.send(outside);
-                    self.audiences.take(number, leg.payload());
-                }
-            }
-        }
-        for member in &self.members {
-            let Some(leg) = legs.get_mut(member.0) else { continue };
-            if leg.is_sent() || (era == Era::Past && leg.leaves().is_some()) {
-                continue;
-            }
-            if self.audiences.is_led(leg) {
-                match era {
-                    Era::Past if blend == Blend::Falling => leg.forget_mix(id),
-                    Era::Past => {}
-                    Era::Present => leg.send_shared(self.audiences.payload(leg), outside),
-                }
-                continue;
-            }
-            let mix = sum.less(leg.said(era, id));
-            leg.hear(era, id, mix, blend);
-            // Who is between two mixes may still hear something of another bridge.
-            if era == Era::Present && !leg.is_between() {
-                leg.send(outside);
-            }
-        }
-        for leaver in leavers(&self.leavers, era, self.change) {
-            if let Some(leg) = legs.get_mut(leaver.0) {
-                let mix = sum.less(leg.said(Era::Past, id));
-                leg.hear(Era::Past, id, mix, Blend::Falling);
-            }
-        }
-    }
-
-    /// What was for this tick alone is over.
-    fn end_tick(&mut self, now: Stamp, publisher: &mut RtPublisher, outside: &mut impl Outside) {
+    /// What was for this tick alone is over. `changed`: the rate that it mixed at until now.
+    fn end_tick(
+        &mut self,
+        changed: Option<SampleRate>,
+        now: Stamp,
+        publisher: &mut RtPublisher,
+        outside: &mut impl Outside,
+    ) {
         if let Some(tap) = &mut self.tap {
             tap.end_tick();
         }
-        self.leavers.clear();
         self.sounds.end_tick(outside);
-        self.change = match self.change {
-            Some(1) => {
-                let (from, to) = (self.past.rate(), self.sum.rate());
-                let changed = BridgeRateChanged { bridge: self.id, from, to };
-                publisher.publish(&self.topic, now, changed);
-                self.sounds.settle(outside);
-                if let Some(tap) = &mut self.tap {
-                    tap.converters().settle(outside);
-                }
-                None
+        if let Some(from) = changed {
+            let changed = BridgeRateChanged { bridge: self.id, from, to: self.rate };
+            publisher.publish(&self.topic, now, changed);
+            self.sounds.settle(outside);
+            if let Some(tap) = &mut self.tap {
+                tap.converters().settle(outside);
             }
-            change => change.map(|left| left - 1),
-        };
+        }
+        let spare = |mixer: &mut Box<Mixer>| mixer.is_empty() && !mixer.is_changing();
+        if let Some(mixer) = self.mixer.take_if(|mixer| !self.keeps_mixer && spare(mixer)) {
+            outside.retire(Retired::Room(Room::Mixer(mixer)));
+        }
     }
-}
 
-/// Who leaves fades out of what is heard: the mix before, while the rate changes.
-fn leavers(all: &[LegId], era: Era, change: Option<u8>) -> &[LegId] {
-    if (era == Era::Past) == change.is_some() { all } else { &[] }
+    /// Lets go of the mixer that came with a leg: it is gone itself.
+    pub(crate) fn forget_mixer(&mut self, outside: &mut impl Outside) {
+        if let Some(mixer) = self.mixer.take_if(|_| !self.keeps_mixer) {
+            outside.retire(Retired::Room(Room::Mixer(mixer)));
+        }
+    }
 }

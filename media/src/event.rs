@@ -247,6 +247,8 @@ pub struct PlaybackFinished {
 /// A tick began later than it should have by a tick or more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TickMissed {
+    /// Of which thread: that named `media-N`.
+    pub thread: u32,
     /// How late it was, in microseconds.
     pub lateness_us: u64,
 }

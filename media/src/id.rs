@@ -50,69 +50,82 @@ id! {
     PlaybackId, "playback"
 }
 
-impl LegId {
-    /// Its place in the arena.
+impl Key {
+    /// Its place in books that are kept by slot.
     pub(crate) const fn slot(self) -> usize {
-        self.0.slot as usize
+        self.slot as usize
     }
 }
 
-/// Objects by [`Key`], with room for a fixed number: never allocates after it was made.
+/// Objects by [`Key`], with room for a fixed number: never allocates after it was made. Going through
+/// all of them costs nothing for the room that is empty.
 pub(crate) struct Arena<T> {
-    slots: Box<[Slot<T>]>,
+    /// By the slots of the keys: where in `objects` it is.
+    places: Box<[u32]>,
+    objects: Vec<(Key, Box<T>)>,
 }
 
-/// An object with its serial number.
-type Slot<T> = Option<(u32, Box<T>)>;
+/// The place of what is not there.
+const NOWHERE: u32 = u32::MAX;
 
 impl<T> Arena<T> {
     pub(crate) fn new(capacity: usize) -> Self {
-        Arena { slots: (0..capacity).map(|_| None).collect() }
+        let places = vec![NOWHERE; capacity].into_boxed_slice();
+        Arena { places, objects: Vec::with_capacity(capacity) }
     }
 
     /// Puts `object` in its slot; gives it back when the slot is taken or does not exist.
     pub(crate) fn insert(&mut self, key: Key, object: Box<T>) -> Result<(), Box<T>> {
-        match self.slots.get_mut(key.slot as usize) {
-            Some(slot @ None) => {
-                *slot = Some((key.serial, object));
+        match self.places.get_mut(key.slot as usize) {
+            Some(place @ &mut NOWHERE) => {
+                *place = self.objects.len() as u32;
+                self.objects.push((key, object));
                 Ok(())
             }
             _ => Err(object),
         }
     }
 
+    fn place(&self, key: Key) -> Option<usize> {
+        let place = *self.places.get(key.slot as usize)? as usize;
+        self.objects.get(place).filter(|(here, _)| *here == key).map(|_| place)
+    }
+
     pub(crate) fn get(&self, key: Key) -> Option<&T> {
-        match self.slots.get(key.slot as usize)? {
-            Some((serial, object)) if *serial == key.serial => Some(object),
-            _ => None,
-        }
+        let (here, object) = self.objects.get(*self.places.get(key.slot as usize)? as usize)?;
+        (*here == key).then_some(object)
     }
 
     pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut T> {
-        match self.slots.get_mut(key.slot as usize)? {
-            Some((serial, object)) if *serial == key.serial => Some(object),
-            _ => None,
-        }
+        let place = *self.places.get(key.slot as usize)? as usize;
+        let (here, object) = self.objects.get_mut(place)?;
+        (*here == key).then_some(object)
     }
 
     pub(crate) fn remove(&mut self, key: Key) -> Option<Box<T>> {
-        let slot = self.slots.get_mut(key.slot as usize)?;
-        slot.take_if(|(serial, _)| *serial == key.serial).map(|(_, object)| object)
+        let place = self.place(key)?;
+        let (_, object) = self.objects.swap_remove(place);
+        self.places[key.slot as usize] = NOWHERE;
+        if let Some((moved, _)) = self.objects.get(place) {
+            self.places[moved.slot as usize] = place as u32;
+        }
+        Some(object)
     }
 
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
-        self.slots.iter_mut().flatten().map(|(_, object)| &mut **object)
+        self.objects.iter_mut().map(|(_, object)| &mut **object)
     }
 
-    /// Takes out an object of which this is true.
-    pub(crate) fn pop_if(&mut self, is_it: impl Fn(&T) -> bool) -> Option<Box<T>> {
-        let takes = |slot: &mut Slot<T>| slot.take_if(|(_, object)| is_it(object));
-        self.slots.iter_mut().find_map(takes).map(|(_, object)| object)
+    /// All with their keys.
+    pub(crate) fn entries_mut(&mut self) -> impl Iterator<Item = (Key, &mut T)> {
+        self.objects.iter_mut().map(|(key, object)| (*key, &mut **object))
     }
 
     /// Takes out any object that is left.
     pub(crate) fn pop(&mut self) -> Option<Box<T>> {
-        self.slots.iter_mut().find_map(Option::take).map(|(_, object)| object)
+        let (key, object) = self.objects.pop()?;
+        self.places[key.slot as usize] = NOWHERE;
+        Some(object)
     }
 }
 
@@ -131,5 +144,22 @@ mod tests {
         assert!(arena.get_mut(old).is_none() && arena.remove(old).is_none());
         assert_eq!(arena.get_mut(new), Some(&mut "new"));
         assert!(arena.insert(Key { slot: 1, serial: 3 }, Box::new("beyond")).is_err());
+    }
+
+    #[test]
+    fn objects_are_found_however_others_come_and_go() {
+        let mut arena = Arena::new(5);
+        let key = |slot| Key { slot, serial: slot };
+        (0..5).for_each(|slot| assert!(arena.insert(key(slot), Box::new(slot)).is_ok()));
+        assert_eq!(arena.remove(key(1)).as_deref(), Some(&1));
+        assert_eq!(arena.remove(key(4)).as_deref(), Some(&4), "which has taken the place of 1");
+        assert!(arena.insert(key(1), Box::new(10)).is_ok());
+        let found: Vec<_> = (0..5).map(|slot| arena.get(key(slot)).copied()).collect();
+        assert_eq!(found, [Some(0), Some(10), Some(2), Some(3), None]);
+        let mut all: Vec<_> = arena.iter_mut().map(|object| *object).collect();
+        all.sort_unstable();
+        assert_eq!(all, [0, 2, 3, 10]);
+        assert_eq!(std::iter::from_fn(|| arena.pop()).count(), 4);
+        assert!(arena.get(key(2)).is_none());
     }
 }

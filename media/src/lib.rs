@@ -3,7 +3,7 @@
 //! The core is sans-IO: [`engine::Engine`] takes datagrams, orders and the time, and gives
 //! datagrams, objects it is done with, and events on the bus. Nothing in it allocates, frees, locks
 //! or waits, so it can run on a thread with a deadline 50 times a second. [`io`] has the thin
-//! shells around it: the media thread with its sockets ([`io::MediaThread`]), sound devices, and
+//! shells around it: the media thread with its sockets ([`io::Media`]), sound devices, and
 //! the thread that writes recordings.
 //!
 //! One tick of a packet's life: socket, [`rtp::RtpReceiver`] (order, loss, digits), codec, talk and

@@ -11,8 +11,8 @@ use stasis_media::dtmf::Digit;
 use stasis_media::event::{DtmfReceived, Joined, PlaybackFinished, RtpReceived};
 use stasis_media::frame::SampleRate;
 use stasis_media::io::{
-    ControlError, MediaSettings, MediaThread, RecordError, Recording, RecordingFailed,
-    RecordingFinished, RtpLeg,
+    ControlError, Media, MediaSettings, RecordError, Recording, RecordingFailed, RecordingFinished,
+    RtpLeg,
 };
 use stasis_media::leg::Direction;
 use stasis_media::rtp::{Header, ReceiveSettings, RtpSeq, write_packet};
@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 struct Studio {
     topic: Topic,
     events: PullSubscription,
-    media: MediaThread,
+    media: Media,
     bridge: BridgeId,
     _bus: Bus,
 }
@@ -36,7 +36,7 @@ impl Studio {
         let topic = bus.topic("studio");
         let events = topic.subscribe().pull().unwrap();
         let settings = MediaSettings { legs: 2, bridges: 1, ..MediaSettings::default() };
-        let media = MediaThread::start(&bus, settings).unwrap();
+        let media = Media::start(&bus, settings).unwrap();
         let bridge = media.add_bridge(SampleRate::Hz8000, &topic).unwrap();
         Studio { topic, events, media, bridge, _bus: bus }
     }

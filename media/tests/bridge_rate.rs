@@ -7,7 +7,7 @@ use stasis_bus::{Bus, Settings};
 use stasis_media::codec::{Codec, EncodeSettings};
 use stasis_media::event::BridgeRateChanged;
 use stasis_media::frame::SampleRate;
-use stasis_media::io::{BridgeRate, BridgeSettings, MediaSettings, MediaThread, RtpLeg};
+use stasis_media::io::{BridgeRate, BridgeSettings, Media, MediaSettings, RtpLeg};
 use stasis_media::rtp::{Payloads, ReceiveSettings};
 use stasis_media::wav::{Pcm, Repeat};
 
@@ -20,7 +20,7 @@ fn a_bridge_has_the_highest_rate_that_a_leg_in_it_can_use_and_everything_comes_b
     let bus = Bus::new(Settings::default()).unwrap();
     let topic = bus.topic("t");
     let mut events = topic.subscribe().accept::<BridgeRateChanged>().pull().unwrap();
-    let media = MediaThread::start(&bus, MediaSettings::default()).unwrap();
+    let media = Media::start(&bus, MediaSettings::default()).unwrap();
     let automatic = media.add_bridge(BridgeSettings::default(), &topic).unwrap();
     let rate = BridgeRate::Automatic { most: MIDDLE };
     let capped = media.add_bridge(BridgeSettings { rate, ..Default::default() }, &topic).unwrap();

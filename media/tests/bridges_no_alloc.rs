@@ -35,10 +35,10 @@ impl Hall {
     fn new() -> Self {
         let mut room = Room::new();
         let holding = BridgeId::new(0, room.serial());
-        let bridge = Bridge::new(holding, NARROW, 32, room.topic.clone());
+        let bridge = Bridge::new(holding, NARROW, room.topic.clone()).with_seats(32);
         room.order(Order::AddBridge(Box::new(bridge.with_kind(BridgeKind::Holding))));
         let mixing = BridgeId::new(1, room.serial());
-        let bridge = Bridge::new(mixing, NARROW, 32, room.topic.clone());
+        let bridge = Bridge::new(mixing, NARROW, room.topic.clone()).with_seats(32);
         room.order(Order::AddBridge(Box::new(bridge.with_talkers(Some(3)))));
         Hall { room, holding, mixing, legs: Vec::new(), tone: Tone::new(500.0, 8_000.0) }
     }

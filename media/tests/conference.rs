@@ -450,7 +450,7 @@ fn orders_that_cannot_be_carried_out_come_back_with_their_objects() {
     let beyond = Phone::new(LegId::new(64, 5), Codec::PCMU);
     let back = refused(room, Order::AddLeg(beyond.leg(&room.topic.clone())));
     assert!(matches!(back, Some(Order::AddLeg(leg)) if leg.id() == beyond.id), "no such slot");
-    let again = Bridge::new(bridge, NARROW, 1, room.topic.clone());
+    let again = Bridge::new(bridge, NARROW, room.topic.clone()).with_seats(1);
     let back = refused(room, Order::AddBridge(Box::new(again)));
     assert!(matches!(back, Some(Order::AddBridge(again)) if again.id() == bridge));
 
@@ -464,7 +464,8 @@ fn orders_that_cannot_be_carried_out_come_back_with_their_objects() {
     let small = BridgeId::new(1, room.serial());
     let topic = room.topic.clone();
     assert!(
-        refused(room, Order::AddBridge(Box::new(Bridge::new(small, NARROW, 1, topic)))).is_none()
+        refused(room, Order::AddBridge(Box::new(Bridge::new(small, NARROW, topic).with_seats(1))))
+            .is_none()
     );
     assert!(refused(room, join(phone.id, NARROW, small, NARROW)).is_none());
     let back = refused(room, join(second.id, NARROW, small, NARROW));
@@ -498,7 +499,7 @@ fn orders_that_cannot_be_carried_out_come_back_with_their_objects() {
 fn a_leg_joins_the_full_bridge_that_it_is_in_once_more() {
     let mut room = Room::new();
     let bridge = BridgeId::new(0, room.serial());
-    let small = Bridge::new(bridge, NARROW, 1, room.topic.clone());
+    let small = Bridge::new(bridge, NARROW, room.topic.clone()).with_seats(1);
     room.order(Order::AddBridge(Box::new(small)));
     let phone = room.add_phone(0, Codec::PCMU);
     room.join(phone.id, bridge, NARROW);

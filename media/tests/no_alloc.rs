@@ -170,7 +170,9 @@ impl World {
         let cell = BridgeId::new(2, room.serial());
         let nowhere = BridgeId::new(3, room.serial());
         let topic = &room.topic;
-        let bridge = |id, rate| Order::AddBridge(Box::new(Bridge::new(id, rate, 4, topic.clone())));
+        let bridge = |id, rate| {
+            Order::AddBridge(Box::new(Bridge::new(id, rate, topic.clone()).with_seats(4)))
+        };
         let mut script = vec![
             (0, join(id(0), NARROW, narrow, NARROW)),
             (0, join(id(1), NARROW, narrow, NARROW)),

@@ -122,6 +122,11 @@ impl Sounds {
         }
     }
 
+    /// Whether nothing is played, nor fading out; music may be waiting.
+    pub(super) fn are_over(&self) -> bool {
+        self.playback.is_none() && self.fading.iter().all(Option::is_none)
+    }
+
     /// There is no next tick.
     pub(super) fn forget(&mut self, outside: &mut impl Outside) {
         for sound in &mut self.fading {

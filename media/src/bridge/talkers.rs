@@ -13,8 +13,6 @@ const FLOOR: f32 = -70.0;
 
 /// Who is heard in this tick.
 pub(super) struct Talkers {
-    /// `None`: everybody.
-    most: Option<usize>,
     /// The loudest first.
     chosen: Vec<(f32, LegId)>,
     next: Vec<(f32, LegId)>,
@@ -24,18 +22,13 @@ impl Talkers {
     /// Everybody.
     pub(super) fn new() -> Self {
         let room = || Vec::with_capacity(MOST_TALKERS + 1);
-        Talkers { most: None, chosen: room(), next: room() }
+        Talkers { chosen: room(), next: room() }
     }
 
-    /// At most so many; beyond [`MOST_TALKERS`] it is everybody.
-    pub(super) fn limit(&mut self, most: Option<usize>) {
-        self.most = most.filter(|most| *most <= MOST_TALKERS);
-    }
-
-    /// Chooses for this tick. Every member's loudness falls slowly, so that who has spoken is heard
+    /// Chooses for this tick; `most`: at most so many, not more than [`MOST_TALKERS`]. Every member's loudness falls slowly, so that who has spoken is heard
     /// through the pauses of his sentence unless others want to be.
-    pub(super) fn choose(&mut self, members: &[LegId], legs: &mut Arena<Leg>) {
-        let Some(most) = self.most else { return };
+    pub(super) fn choose(&mut self, most: Option<usize>, members: &[LegId], legs: &mut Arena<Leg>) {
+        let Some(most) = most else { return };
         self.next.clear();
         for member in members {
             let Some(leg) = legs.get_mut(member.0).filter(|leg| leg.role() != Role::Listener)
@@ -52,8 +45,8 @@ impl Talkers {
     }
 
     /// Whether this one is heard.
-    pub(super) fn allows(&self, leg: LegId) -> bool {
-        self.most.is_none() || self.is_chosen(leg)
+    pub(super) fn allows(&self, most: Option<usize>, leg: LegId) -> bool {
+        most.is_none() || self.is_chosen(leg)
     }
 
     fn is_chosen(&self, leg: LegId) -> bool {

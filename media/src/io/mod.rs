@@ -1,9 +1,8 @@
 //! Shells: the thin parts that own threads, sockets, clocks and sound devices, and only move data.
 
-mod desk;
 #[cfg(feature = "sound")]
 mod device;
-mod media_thread;
+mod media;
 mod recorder;
 mod timer;
 mod udp;
@@ -11,8 +10,8 @@ mod virtual_device;
 
 #[cfg(feature = "sound")]
 pub use self::device::{AudioStreams, DeviceError, open_default_device, quiet};
-pub use self::media_thread::{
-    BridgeRate, BridgeSettings, ControlError, Counters, MediaSettings, MediaThread, RtpLeg,
+pub use self::media::{
+    BridgeRate, BridgeSettings, ControlError, Counters, Media, MediaSettings, Priority, RtpLeg,
     StartError,
 };
 pub use self::recorder::{

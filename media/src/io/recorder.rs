@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use stasis_bus::Topic;
 
-use super::media_thread::{ControlError, MediaThread, StartError};
+use super::media::{ControlError, Media, StartError};
 use crate::id::BridgeId;
 use crate::wav::{WavError, WavWriter};
 
@@ -76,7 +76,7 @@ impl Recording {
     /// # Errors
     /// [`RecordError`] when the file cannot be made, or there is no such bridge.
     pub fn start(
-        media: &MediaThread,
+        media: &Media,
         bridge: BridgeId,
         path: &Path,
         topic: &Topic,
@@ -100,7 +100,7 @@ impl Recording {
     /// # Errors
     /// [`RecordError`] when the recording has failed before; the file then holds what was recorded
     /// until then.
-    pub fn finish(self, media: &MediaThread) -> Result<u64, RecordError> {
+    pub fn finish(self, media: &Media) -> Result<u64, RecordError> {
         self.stop.store(true, Relaxed);
         self.thread.thread().unpark();
         let outcome = self.thread.join().expect("the recorder does not panic");

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use stasis_bus::Clock;
 
-use super::media_thread::StartError;
+use super::media::StartError;
 use super::recorder::RecordError;
 use super::timer::sleep_until;
 use crate::device::{CaptureEnd, DeviceEdge, PlaybackEnd, device_edge};

@@ -203,7 +203,7 @@ mod tests {
             assert_eq!(Packet::parse(&padded), Err(PacketError::Padding));
         }
         padded[15] = 4;
-        assert_eq!(Packet::parse(&padded).unwrap().payload, &[]);
+        assert_eq!(Packet::parse(&padded).unwrap().payload, &[0u8; 0]);
         assert_eq!(Packet::parse(&padded[..12]), Err(PacketError::Padding));
         let long = [&plain[..12], &[0; 1_501]].concat();
         assert_eq!(Packet::parse(&long), Err(PacketError::PayloadTooLong(1_501)));

@@ -128,7 +128,7 @@ impl Room {
         kind: impl FnOnce(Bridge) -> Bridge,
     ) -> BridgeId {
         let id = BridgeId::new(slot, self.serial());
-        let bridge = kind(Bridge::new(id, rate, self.legs, self.topic.clone()));
+        let bridge = kind(Bridge::new(id, rate, self.topic.clone()).with_seats(self.legs));
         self.order(Order::AddBridge(Box::new(bridge)));
         id
     }
@@ -184,7 +184,7 @@ impl Room {
 
 /// A leg at `from` joins a bridge at `to`.
 pub fn join(leg: LegId, from: SampleRate, bridge: BridgeId, to: SampleRate) -> Order {
-    Order::Join { leg, bridge, rates: Box::new(Rates::new(from, to)) }
+    Order::Join { leg, bridge, rates: Box::new(Rates::new(from, to)), room: None }
 }
 
 /// The far end of an RTP leg.

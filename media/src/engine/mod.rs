@@ -5,12 +5,14 @@
 //! thread, so a conference of an hour runs in seconds in a test. Nothing here allocates, frees,
 //! locks, logs or waits: objects arrive made and leave whole.
 
+mod moves;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use stasis_bus::{RtPublisher, Stamp};
 
-use crate::bridge::{Bridge, Playback, RateChange, Tap};
+use crate::bridge::{Bridge, Playback, RateChange, Room, Tap};
 use crate::dtmf::Digit;
 use crate::event::{Joined, Left, Moved};
 use crate::frame::SampleRate;
@@ -37,6 +39,8 @@ pub enum Order {
         bridge: BridgeId,
         /// From the leg's rate to the bridge's and back.
         rates: Box<Rates>,
+        /// What the bridge needs for it: a mixer for the first, seats for more.
+        room: Option<Room>,
     },
     /// Takes a leg out of its bridge.
     Leave(LegId),
@@ -69,6 +73,8 @@ pub enum Retired {
     Leg(Box<Leg>),
     /// A bridge that was removed.
     Bridge(Box<Bridge>),
+    /// What an empty bridge does not need.
+    Room(Room),
     /// Converters that a leg no longer needs.
     Rates(Box<Rates>),
     /// A converter of a sound or a tap, at a rate that its bridge no longer has.
@@ -97,14 +103,15 @@ pub trait Outside {
 pub struct Engine {
     legs: Arena<Leg>,
     bridges: Arena<Bridge>,
-    /// Bridges that are removed at the end of the tick.
-    closing: usize,
+    /// The bridges that have something to do in a tick.
+    awake: Vec<BridgeId>,
 }
 
 impl Engine {
     /// An engine with room for so many legs and bridges.
     pub fn new(legs: usize, bridges: usize) -> Self {
-        Engine { legs: Arena::new(legs), bridges: Arena::new(bridges), closing: 0 }
+        let awake = Vec::with_capacity(bridges);
+        Engine { legs: Arena::new(legs), bridges: Arena::new(bridges), awake }
     }
 
     /// Carries out an order.
@@ -128,8 +135,14 @@ impl Engine {
             }
             Order::RemoveLeg(id) => self.remove_leg(id, now, publisher, outside),
             Order::RemoveBridge(id) => self.remove_bridge(id, now, publisher, outside),
-            Order::Join { leg, bridge, rates } => {
+            Order::Join { leg, bridge, rates, room } => {
+                if let Some(bridge) = self.bridges.get_mut(bridge.0) {
+                    bridge.furnish(room, outside);
+                } else if let Some(room) = room {
+                    outside.retire(Retired::Room(room));
+                }
                 self.join(leg, bridge, rates, now, publisher, outside);
+                self.wake(bridge);
             }
             Order::Leave(leg) => self.leave(leg, now, publisher, outside),
             Order::Set(leg, setting) => {
@@ -145,6 +158,7 @@ impl Engine {
             Order::Play(id, playback) => match self.bridge_at(id, playback.rate()) {
                 Some(bridge) => {
                     bridge.play(playback, now, publisher, outside);
+                    self.wake(id);
                 }
                 None => outside.retire(Retired::Refused(Order::Play(id, playback))),
             },
@@ -167,6 +181,7 @@ impl Engine {
             Order::Record(id, tap) => match self.bridge_at(id, tap.rate()) {
                 Some(bridge) => {
                     bridge.set_tap(Some(tap), outside);
+                    self.wake(id);
                 }
                 None => outside.retire(Retired::Refused(Order::Record(id, tap))),
             },
@@ -216,19 +231,57 @@ impl Engine {
         for leg in self.legs.iter_mut() {
             leg.listen(now, publisher);
         }
-        for bridge in self.bridges.iter_mut() {
-            bridge.tick(&mut self.legs, now, publisher, outside);
-        }
+        self.tick_bridges(now, publisher, outside);
         let unsent = |leg: &&mut Leg| leg.bridge().is_none() || leg.is_between();
         for leg in self.legs.iter_mut().filter(unsent) {
             leg.finish(outside);
         }
-        while self.closing > 0 {
-            self.closing -= 1;
-            if let Some(mut bridge) = self.bridges.pop_if(Bridge::is_closed) {
-                bridge.forget_sounds(outside);
-                outside.retire(Retired::Bridge(bridge));
+    }
+
+    /// The tick of all bridges that have something to do; of the others it changes nothing.
+    fn tick_bridges(
+        &mut self,
+        now: Stamp,
+        publisher: &mut RtPublisher,
+        outside: &mut impl Outside,
+    ) {
+        let mut at = 0;
+        while let Some(id) = self.awake.get(at) {
+            let Some(bridge) = self.bridges.get_mut(id.0) else {
+                self.awake.swap_remove(at);
+                continue;
+            };
+            bridge.tick(&mut self.legs, now, publisher, outside);
+            if bridge.is_closed() {
+                self.let_go(*id, outside);
+            } else if bridge.is_idle() {
+                bridge.awake = false;
+                self.awake.swap_remove(at);
+            } else {
+                at += 1;
             }
+        }
+    }
+
+    /// Has the ticks of a bridge counted on.
+    fn wake(&mut self, id: BridgeId) {
+        let Some(bridge) = self.bridges.get_mut(id.0).filter(|bridge| !bridge.awake) else {
+            return;
+        };
+        bridge.awake = true;
+        if self.awake.len() == self.awake.capacity() {
+            // Some of them are gone: there are no more bridges than there is room for.
+            self.awake.retain(|id| self.bridges.get(id.0).is_some());
+        }
+        self.awake.push(id);
+    }
+
+    /// Hands out a bridge that has closed.
+    fn let_go(&mut self, id: BridgeId, outside: &mut impl Outside) {
+        if let Some(mut bridge) = self.bridges.remove(id.0) {
+            bridge.forget_sounds(outside);
+            bridge.forget_mixer(outside);
+            outside.retire(Retired::Bridge(bridge));
         }
     }
 
@@ -248,9 +301,10 @@ impl Engine {
         while let Some(mut bridge) = self.bridges.pop() {
             bridge.silence(now, publisher, outside);
             bridge.forget_sounds(outside);
+            bridge.forget_mixer(outside);
             outside.retire(Retired::Bridge(bridge));
         }
-        self.closing = 0;
+        self.awake.clear();
     }
 
     fn join(
@@ -271,7 +325,7 @@ impl Engine {
             _ => false,
         };
         if !fits {
-            let order = Order::Join { leg: id, bridge: bridge_id, rates };
+            let order = Order::Join { leg: id, bridge: bridge_id, rates, room: None };
             return outside.retire(Retired::Refused(order));
         }
         let from = self.legs.get_mut(id.0).and_then(|leg| leg.bridge());
@@ -346,10 +400,11 @@ impl Engine {
         publisher: &mut RtPublisher,
         outside: &mut impl Outside,
     ) {
-        while let Some(leg) = self.bridges.get_mut(id.0).and_then(|bridge| bridge.last_member()) {
+        let last = |bridge: &Bridge| bridge.members().last().copied();
+        while let Some(leg) = self.bridges.get(id.0).and_then(last) {
             self.leave(leg, now, publisher, outside);
             if let Some(bridge) = self.bridges.get_mut(id.0)
-                && bridge.last_member() == Some(leg)
+                && last(bridge) == Some(leg)
             {
                 debug_assert!(false, "a member that is not here");
                 bridge.forget(leg);
@@ -362,11 +417,8 @@ impl Engine {
         }
         bridge.close();
         // Those who leave have a last tick in it.
-        if !bridge.is_closed() {
-            self.closing += 1;
-        } else if let Some(mut bridge) = self.bridges.remove(id.0) {
-            bridge.forget_sounds(outside);
-            outside.retire(Retired::Bridge(bridge));
+        if bridge.is_closed() {
+            self.let_go(id, outside);
         }
     }
 }

@@ -1,0 +1,181 @@
+//! Media threads, as the control side sees them: where legs and bridges are made and told what to do.
+//!
+//! Each thread runs an engine (`shard`); bridges are spread over them, and a leg is on the thread of
+//! its bridge. The books of who is where are on this side (`desk`), orders go by rings (`orders`), and
+//! what changes threads goes by parcel (`parcel`). A thread of this side's own, the keeper, does what
+//! nobody orders: it drops what has come back, and has threads with much to do give a bridge to one with
+//! little (`balance`).
+
+mod balance;
+mod counters;
+mod desk;
+mod error;
+mod keeper;
+mod orders;
+mod parcel;
+mod settings;
+mod shard;
+mod system;
+mod world;
+
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread;
+use std::time::Duration;
+
+use stasis_bus::ring::ring;
+use stasis_bus::{Bus, Clock};
+
+pub use counters::Counters;
+pub use error::{ControlError, StartError};
+pub use settings::{BridgeRate, BridgeSettings, MediaSettings, Priority, RtpLeg};
+
+use crate::engine::Order;
+use crate::schedule::PERIOD;
+use desk::Desk;
+use keeper::Keeper;
+use parcel::Parcel;
+use shard::{Command, Shard, Wiring};
+
+/// Running media threads, as the control side sees them. Orders take effect within one tick. Dropping
+/// it stops the threads and waits for them.
+pub struct Media {
+    // Dropped first: it has the office, too.
+    _keeper: Option<Keeper>,
+    office: Arc<Office>,
+}
+
+/// What the keeper works with as well.
+struct Office {
+    clock: Clock,
+    settings: MediaSettings,
+    shards: Vec<Shard>,
+    desk: Mutex<Desk>,
+}
+
+impl Media {
+    /// Starts media threads that publish to topics of `bus`; what concerns the threads themselves
+    /// goes to its topic `media`. Raises this process's limit on open files as far as it may.
+    ///
+    /// # Errors
+    /// [`StartError`] when the operating system has no thread for it.
+    pub fn start(bus: &Bus, settings: MediaSettings) -> Result<Self, StartError> {
+        let settings = MediaSettings { threads: settings.threads.max(1), ..settings };
+        system::raise_most_files();
+        // Each leg has converters, more while the rate of its bridge changes; each bridge has a mixer,
+        // seats, a tap, music, a playback and theirs; and orders and parcels are on the way.
+        let most_away = 5 * settings.legs + 18 * settings.bridges + 256 + desk::MOST_PARCELS;
+        let (outbox, returned) = ring(most_away + 1);
+        let first = bus.clock().now() + PERIOD;
+        let wirings = Wiring::new(settings.threads, &outbox);
+        let start = |(number, wiring)| Shard::start(bus, number, &settings, wiring, first);
+        let shards = wirings.into_iter().enumerate().map(start).collect::<Result<_, _>>()?;
+        let desk = Mutex::new(Desk::new(returned, most_away, &settings));
+        let office = Arc::new(Office { clock: bus.clock(), settings, shards, desk });
+        let keeper = Keeper::start(Media { _keeper: None, office: office.clone() })?;
+        Ok(Media { _keeper: Some(keeper), office })
+    }
+
+    /// How many threads there are.
+    pub fn threads(&self) -> usize {
+        self.office.shards.len()
+    }
+
+    /// Drops what the threads are done with; says how many objects are still over there. Every order
+    /// does this, too, and so does the keeper, ten times a second.
+    pub fn reap(&self) -> usize {
+        let mut desk = self.desk();
+        self.settle_rates(&mut desk);
+        desk.away
+    }
+
+    /// What the threads have done so far, together.
+    pub fn counters(&self) -> Counters {
+        let each = self.office.shards.iter().map(|shard| shard.counters.read());
+        each.fold(Counters::default(), Counters::and)
+    }
+
+    /// What one thread has done so far; none when there is no thread of this number.
+    pub fn counters_of(&self, thread: usize) -> Option<Counters> {
+        self.office.shards.get(thread).map(|shard| shard.counters.read())
+    }
+
+    /// Ends the conference: everybody leaves, everything comes back and is dropped here. The
+    /// threads go on with nothing to do (their own end would free their stacks; leave that to the
+    /// process's, or drop this handle where a pause does no harm).
+    pub fn clear(&self) {
+        // Within a tick the order is carried out; a stalled thread must not keep us for ever.
+        let deadline = self.office.clock.now() + Duration::from_secs(5);
+        while self.reap() > 0 && self.office.clock.now() < deadline {
+            for shard in &self.office.shards {
+                let _ = shard.commands.push(Command::Stop);
+            }
+            thread::sleep(PERIOD);
+        }
+    }
+
+    fn full(&self) -> ControlError {
+        let settings = &self.office.settings;
+        ControlError::Full { legs: settings.legs, bridges: settings.bridges }
+    }
+
+    /// The books, after what has come back was entered.
+    fn desk(&self) -> MutexGuard<'_, Desk> {
+        let mut desk = self.office.desk.lock().expect("nothing panics while it is held");
+        desk.enter_returned();
+        desk
+    }
+
+    /// Sends a command that carries so many objects to a thread.
+    fn send(
+        &self,
+        desk: &mut Desk,
+        shard: usize,
+        command: Command,
+        objects: usize,
+    ) -> Result<(), ControlError> {
+        if desk.away + objects > desk.most_away {
+            return Err(ControlError::Busy);
+        }
+        let commands = self.office.shards.get(shard).map(|shard| &shard.commands);
+        match commands.map(|commands| commands.push(command)) {
+            Some(Ok(())) => {
+                desk.away += objects;
+                Ok(())
+            }
+            _ => Err(ControlError::Busy),
+        }
+    }
+
+    /// Sends what the parcel names, which is on thread `from`, to thread `to`, with so many objects.
+    fn send_parcel(
+        &self,
+        desk: &mut Desk,
+        from: usize,
+        to: usize,
+        parcel: Parcel,
+        objects: usize,
+    ) -> Result<(), ControlError> {
+        // Nobody else sends orders meanwhile: what has room now has it for the next two, too.
+        let has_room = |shard: usize| !self.office.shards[shard].commands.is_full();
+        let number = desk.next_parcel().filter(|_| has_room(from) && has_room(to));
+        let number = number.ok_or(ControlError::Busy)?;
+        let parcel = Box::new(parcel.addressed(number, to));
+        self.send(desk, from, Command::Depart(parcel), 1 + objects)?;
+        desk.parcel_sent();
+        self.send(desk, to, Command::Await(number), 0)
+    }
+
+    /// Has bridges whose legs have changed go over to the rate that suits them. What does not fit
+    /// the ring is tried again with the next order, or by the keeper.
+    fn settle_rates(&self, desk: &mut Desk) {
+        while let Some((bridge, change)) = desk.rate_change() {
+            let Ok(shard) = desk.bridge(bridge).map(|book| book.shard) else { return };
+            let (rate, objects) = (change.rate(), 1 + change.converters());
+            let order = Order::ChangeRate(bridge, Box::new(change));
+            if self.send(desk, shard, Command::Engine(order), objects).is_err() {
+                return;
+            }
+            desk.settled(bridge, rate);
+        }
+    }
+}

@@ -1,0 +1,332 @@
+//! The orders: what legs and bridges can be told. Each takes effect within one tick.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use stasis_bus::Topic;
+
+use super::Media;
+use super::desk::{BridgeBook, Desk};
+use super::error::ControlError;
+use super::parcel::Parcel;
+use super::settings::{BridgeRate, BridgeSettings, RtpLeg};
+use super::shard::Command;
+use crate::bridge::{Bridge, Tap};
+use crate::device::DeviceEdge;
+use crate::dtmf::Digit;
+use crate::engine::Order;
+use crate::frame::SampleRate;
+use crate::id::{BridgeId, LegId, PlaybackId};
+use crate::io::udp::RtpSocket;
+use crate::leg::{Direction, Edge, Leg, LegSetting, Rates, RtpEdge};
+use crate::rtp::{RtpReceiver, RtpSender, RtpSeq};
+use crate::wav::{Pcm, Repeat};
+
+/// Bridges.
+impl Media {
+    /// Makes a bridge, on the thread that has the least to do; it publishes to `topic`. A
+    /// [`SampleRate`] alone asks for a mixing bridge that always has this rate.
+    ///
+    /// # Errors
+    /// [`ControlError::Full`] or [`ControlError::Busy`].
+    pub fn add_bridge(
+        &self,
+        settings: impl Into<BridgeSettings>,
+        topic: &Topic,
+    ) -> Result<BridgeId, ControlError> {
+        let settings = settings.into();
+        let rate = match settings.rate {
+            BridgeRate::Fixed(rate) => rate,
+            BridgeRate::Automatic { .. } => SampleRate::Hz8000,
+        };
+        let mut desk = self.desk();
+        let shard = desk.thread_for_next();
+        let id = desk.next_bridge().ok_or_else(|| self.full())?;
+        let bridge = Bridge::new(id, rate, topic.clone())
+            .with_kind(settings.kind)
+            .with_talkers(settings.talkers);
+        self.send(&mut desk, shard, Command::Engine(Order::AddBridge(Box::new(bridge))), 1)?;
+        desk.open_bridge(id, BridgeBook::new(settings.rate, rate, shard));
+        Ok(id)
+    }
+
+    /// Lets a bridge go; everybody leaves it first.
+    ///
+    /// # Errors
+    /// [`ControlError::NoBridge`] or [`ControlError::Busy`].
+    pub fn remove_bridge(&self, bridge: BridgeId) -> Result<(), ControlError> {
+        self.order_bridge(bridge, Order::RemoveBridge(bridge))?;
+        self.desk().close(bridge);
+        Ok(())
+    }
+
+    /// Has another thread mix a bridge, from the next tick but one on; nobody hears that. Threads
+    /// share the work by themselves: this is for who knows better.
+    ///
+    /// # Errors
+    /// [`ControlError::NoBridge`], [`ControlError::NoThread`] or [`ControlError::Busy`].
+    pub fn move_bridge(&self, bridge: BridgeId, thread: usize) -> Result<(), ControlError> {
+        let mut desk = self.desk();
+        let book = desk.bridge(bridge)?;
+        let (from, members) = (book.shard, book.members.len());
+        if thread >= self.threads() {
+            return Err(ControlError::NoThread(thread));
+        }
+        if from == thread {
+            return Ok(());
+        }
+        self.send_parcel(&mut desk, from, thread, Parcel::of_bridge(bridge, members), 0)?;
+        desk.move_bridge(bridge, thread);
+        Ok(())
+    }
+
+    /// The thread that mixes a bridge, or that it is on the way to.
+    ///
+    /// # Errors
+    /// [`ControlError::NoBridge`].
+    pub fn thread_of(&self, bridge: BridgeId) -> Result<usize, ControlError> {
+        Ok(self.desk().bridge(bridge)?.shard)
+    }
+
+    /// Has only so many legs heard in a bridge at a time, the loudest; or everybody.
+    ///
+    /// # Errors
+    /// [`ControlError::NoBridge`] or [`ControlError::Busy`].
+    pub fn limit_talkers(&self, bridge: BridgeId, most: Option<usize>) -> Result<(), ControlError> {
+        self.order_bridge(bridge, Order::LimitTalkers(bridge, most))
+    }
+
+    /// The rate that a bridge mixes at, or is going over to.
+    ///
+    /// # Errors
+    /// [`ControlError::NoBridge`].
+    pub fn bridge_rate(&self, bridge: BridgeId) -> Result<SampleRate, ControlError> {
+        Ok(self.desk().bridge(bridge)?.rate)
+    }
+
+    fn order_bridge(&self, bridge: BridgeId, order: Order) -> Result<(), ControlError> {
+        let mut desk = self.desk();
+        let shard = desk.bridge(bridge)?.shard;
+        self.send(&mut desk, shard, Command::Engine(order), 0)
+    }
+}
+
+/// Legs.
+impl Media {
+    /// Makes a leg with an RTP stream each way, in no bridge yet; says where it listens. It
+    /// publishes to `topic`.
+    ///
+    /// # Errors
+    /// [`ControlError::Bind`] when its address cannot be had, [`ControlError::NoPorts`],
+    /// [`ControlError::NoFiles`], [`ControlError::Full`] or [`ControlError::Busy`].
+    pub fn add_rtp_leg(
+        &self,
+        leg: RtpLeg,
+        topic: &Topic,
+    ) -> Result<(LegId, SocketAddr), ControlError> {
+        let bind = |source| ControlError::binding(leg.local, source);
+        let socket = RtpSocket::bind(leg.local).map_err(bind)?;
+        let local = socket.local_addr().map_err(bind)?;
+        // Where a stream begins only has to differ from others (RFC 3550, 5.1).
+        let sequence = RtpSeq(leg.ssrc.rotate_left(9) as u16);
+        let timestamp = leg.ssrc.rotate_left(17);
+        let sender = RtpSender::new(&leg.receive.payloads, leg.ssrc, sequence, timestamp)
+            .with_encoding(&leg.encoding);
+        let edge = RtpEdge::new(RtpReceiver::new(leg.receive), sender);
+        let socket = Box::new(socket);
+        let id =
+            self.add_leg(Edge::Rtp(Box::new(edge)), topic, |leg| Command::Open(leg, socket))?;
+        Ok((id, local))
+    }
+
+    /// Makes a leg with a sound device, in no bridge yet. It publishes to `topic`.
+    ///
+    /// # Errors
+    /// [`ControlError::Full`] or [`ControlError::Busy`].
+    pub fn add_device_leg(&self, edge: DeviceEdge, topic: &Topic) -> Result<LegId, ControlError> {
+        self.add_leg(Edge::Device(Box::new(edge)), topic, |leg| Command::Engine(Order::AddLeg(leg)))
+    }
+
+    fn add_leg(
+        &self,
+        edge: Edge,
+        topic: &Topic,
+        command: impl FnOnce(Box<Leg>) -> Command,
+    ) -> Result<LegId, ControlError> {
+        let rate = edge.rate();
+        let mut desk = self.desk();
+        let shard = desk.thread_for_next();
+        let id = desk.next_leg().ok_or_else(|| self.full())?;
+        self.send(&mut desk, shard, command(Box::new(Leg::new(id, edge, topic.clone()))), 1)?;
+        desk.open_leg(id, rate, shard);
+        Ok(id)
+    }
+
+    /// Puts a leg into a bridge, out of the one that it may be in: from the next tick on it fades
+    /// out of the one and into the other; a tick later when another thread mixes the other.
+    ///
+    /// # Errors
+    /// [`ControlError::NoLeg`], [`ControlError::NoBridge`] or [`ControlError::Busy`].
+    pub fn join(&self, leg: LegId, bridge: BridgeId) -> Result<(), ControlError> {
+        let mut desk = self.desk();
+        let (leg_rate, from) = desk.leg(leg).map(|book| (book.rate, book.shard))?;
+        let book = desk.bridge(bridge)?;
+        let to = book.shard;
+        let rates = Box::new(Rates::new(leg_rate, book.rate));
+        let (room, seats) = book.room();
+        let objects = 1 + usize::from(room.is_some());
+        if from == to {
+            let order = Order::Join { leg, bridge, rates, room };
+            self.send(&mut desk, to, Command::Engine(order), objects)?;
+        } else {
+            let parcel = Parcel::of_leg(leg, bridge, rates, room);
+            self.send_parcel(&mut desk, from, to, parcel, objects)?;
+            desk.move_leg(leg, to);
+        }
+        desk.seat(leg, bridge, seats);
+        self.settle_rates(&mut desk);
+        Ok(())
+    }
+
+    /// Takes a leg out of its bridge.
+    ///
+    /// # Errors
+    /// [`ControlError::NoLeg`] or [`ControlError::Busy`].
+    pub fn leave(&self, leg: LegId) -> Result<(), ControlError> {
+        self.part_leg(leg, Order::Leave(leg))
+    }
+
+    /// Mutes a leg, or lets it through again. In: nobody hears it. Out: it hears silence.
+    ///
+    /// # Errors
+    /// [`ControlError::NoLeg`] or [`ControlError::Busy`].
+    pub fn mute(&self, leg: LegId, direction: Direction, muted: bool) -> Result<(), ControlError> {
+        self.set(leg, LegSetting::Mute(direction, muted))
+    }
+
+    /// Changes a setting of a leg: mute, gain, role, or whether its digits are absorbed.
+    ///
+    /// # Errors
+    /// [`ControlError::NoLeg`] or [`ControlError::Busy`].
+    pub fn set(&self, leg: LegId, setting: LegSetting) -> Result<(), ControlError> {
+        self.order_leg(leg, Order::Set(leg, setting))
+    }
+
+    /// Sends a digit to a leg's party, as telephone events.
+    ///
+    /// # Errors
+    /// [`ControlError::NoLeg`] or [`ControlError::Busy`].
+    pub fn press(&self, leg: LegId, digit: Digit, duration: Duration) -> Result<(), ControlError> {
+        self.order_leg(leg, Order::Press(leg, digit, duration))
+    }
+
+    /// Lets a leg go, and its socket.
+    ///
+    /// # Errors
+    /// [`ControlError::NoLeg`] or [`ControlError::Busy`].
+    pub fn remove_leg(&self, leg: LegId) -> Result<(), ControlError> {
+        self.part_leg(leg, Order::RemoveLeg(leg))
+    }
+
+    /// An order by which a leg leaves its bridge.
+    fn part_leg(&self, leg: LegId, order: Order) -> Result<(), ControlError> {
+        self.order_leg(leg, order)?;
+        let mut desk = self.desk();
+        desk.place(leg, None);
+        self.settle_rates(&mut desk);
+        Ok(())
+    }
+
+    fn order_leg(&self, leg: LegId, order: Order) -> Result<(), ControlError> {
+        let mut desk = self.desk();
+        let shard = desk.leg(leg)?.shard;
+        self.send(&mut desk, shard, Command::Engine(order), 0)
+    }
+}
+
+/// Sounds.
+impl Media {
+    /// Plays `sound` to a bridge once, or over and over, in place of what is playing.
+    ///
+    /// # Errors
+    /// [`ControlError::NoBridge`] or [`ControlError::Busy`].
+    pub fn play(
+        &self,
+        bridge: BridgeId,
+        sound: &Pcm,
+        repeat: Repeat,
+    ) -> Result<PlaybackId, ControlError> {
+        let mut desk = self.desk();
+        let playback = desk.playback(bridge, sound, repeat)?;
+        let id = playback.id();
+        self.send_to_bridge(&mut desk, bridge, Order::Play(bridge, playback))?;
+        desk.bridge(bridge)?.playback = Some(sound.rate());
+        Ok(id)
+    }
+
+    /// Stops what is playing to a bridge.
+    ///
+    /// # Errors
+    /// [`ControlError::NoBridge`] or [`ControlError::Busy`].
+    pub fn stop_playing(&self, bridge: BridgeId) -> Result<(), ControlError> {
+        self.order_bridge(bridge, Order::StopPlaying(bridge))
+    }
+
+    /// Gives a holding bridge its music, which repeats; or takes it away.
+    ///
+    /// # Errors
+    /// [`ControlError::NoBridge`] or [`ControlError::Busy`].
+    pub fn hold_music(&self, bridge: BridgeId, music: Option<&Pcm>) -> Result<(), ControlError> {
+        let Some(music) = music else {
+            return self.order_bridge(bridge, Order::StopHoldMusic(bridge));
+        };
+        let mut desk = self.desk();
+        let playback = desk.playback(bridge, music, Repeat::Forever)?;
+        self.send_to_bridge(&mut desk, bridge, Order::HoldMusic(bridge, playback))?;
+        desk.bridge(bridge)?.music = Some(music.rate());
+        Ok(())
+    }
+
+    /// Begins to send everything that is heard in a bridge to a ring that holds `seconds`, at
+    /// [`tap_rate`](Self::tap_rate); gives the reading end. See [`Recording`](super::super::Recording)
+    /// for files.
+    ///
+    /// # Errors
+    /// [`ControlError::NoBridge`] or [`ControlError::Busy`].
+    pub fn tap(&self, bridge: BridgeId, seconds: u32) -> Result<rtrb::Consumer<i16>, ControlError> {
+        let mut desk = self.desk();
+        let book = desk.bridge(bridge)?;
+        let rate = book.most_rate();
+        let (tap, samples) = Tap::at(rate, seconds, book.rate);
+        self.send_to_bridge(&mut desk, bridge, Order::Record(bridge, Box::new(tap)))?;
+        desk.bridge(bridge)?.tap = Some(rate);
+        Ok(samples)
+    }
+
+    /// The rate of a bridge's taps: its own, or the highest that it can have.
+    ///
+    /// # Errors
+    /// [`ControlError::NoBridge`].
+    pub fn tap_rate(&self, bridge: BridgeId) -> Result<SampleRate, ControlError> {
+        Ok(self.desk().bridge(bridge)?.most_rate())
+    }
+
+    /// Takes the tap off: the reading end sees that its writer is gone.
+    ///
+    /// # Errors
+    /// [`ControlError::NoBridge`] or [`ControlError::Busy`].
+    pub fn untap(&self, bridge: BridgeId) -> Result<(), ControlError> {
+        self.order_bridge(bridge, Order::StopRecording(bridge))
+    }
+
+    /// An order that carries one object.
+    fn send_to_bridge(
+        &self,
+        desk: &mut Desk,
+        bridge: BridgeId,
+        order: Order,
+    ) -> Result<(), ControlError> {
+        let shard = desk.bridge(bridge)?.shard;
+        self.send(desk, shard, Command::Engine(order), 1)
+    }
+}

@@ -1,0 +1,262 @@
+//! A media thread: an engine on the real clock, with its sockets; and the control side's end of it.
+//!
+//! The thread waits for the next tick, takes in what has come from other threads, carries out the
+//! orders that have come, reads the sockets, runs the tick, sends off what is to go to other threads,
+//! and rings the bus's bell once. Orders reach it by a lock-free ring; what it is done with comes back
+//! by another, to be dropped on the control side. The way back has more room than there can be
+//! objects over there, so it is never full.
+//!
+//! Its system calls, all of them: `clock_nanosleep` (the tick), `recvmsg` and `sendto` (the
+//! sockets), `write` (the bell's eventfd).
+
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use stasis_bus::ring::{Consumer, Pop, Producer, ring};
+use stasis_bus::{Bus, Clock, RtPublisher, Stamp, Topic};
+
+use super::counters::SharedCounters;
+use super::desk::MOST_PARCELS;
+use super::error::StartError;
+use super::parcel::Parcel;
+use super::settings::{MediaSettings, Priority};
+use super::system;
+use super::world::{Returned, World};
+use crate::engine::{Engine, Order};
+use crate::event::TickMissed;
+use crate::id::LegId;
+use crate::io::timer::sleep_until;
+use crate::io::udp::RtpSocket;
+use crate::leg::Leg;
+use crate::schedule::Schedule;
+
+/// Orders that wait for a thread.
+const MOST_WAITING: usize = 4_096;
+/// Orders that are carried out in one tick; more wait for the next.
+const MOST_ORDERS: usize = 256;
+
+/// What goes to a thread.
+pub(super) enum Command {
+    Engine(Order),
+    /// A leg with its socket.
+    Open(Box<Leg>, Box<RtpSocket>),
+    /// Sends something to another thread.
+    Depart(Box<Parcel>),
+    /// What comes after this is for when the parcel of this number has come.
+    Await(u64),
+    Stop,
+}
+
+/// A media thread, as the control side sees it.
+pub(super) struct Shard {
+    pub(super) commands: Producer<Command>,
+    pub(super) counters: Arc<SharedCounters>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// A thread that is to be started: its ends of the rings.
+pub(super) struct Wiring {
+    arrivals: Consumer<Box<Parcel>>,
+    /// To all threads, by their numbers.
+    pub(super) others: Vec<Producer<Box<Parcel>>>,
+    pub(super) outbox: Producer<Returned>,
+}
+
+impl Wiring {
+    /// For so many threads.
+    pub(super) fn new(threads: usize, outbox: &Producer<Returned>) -> Vec<Wiring> {
+        let (others, arrivals): (Vec<_>, Vec<_>) = (0..threads).map(|_| ring(MOST_PARCELS)).unzip();
+        let wire = |arrivals| Wiring { arrivals, others: others.clone(), outbox: outbox.clone() };
+        arrivals.into_iter().map(wire).collect()
+    }
+}
+
+impl Shard {
+    /// Starts the thread of this number; its first tick is at `first`.
+    pub(super) fn start(
+        bus: &Bus,
+        number: usize,
+        settings: &MediaSettings,
+        wiring: Wiring,
+        first: Stamp,
+    ) -> Result<Self, StartError> {
+        let (commands, inbox) = ring(MOST_WAITING);
+        let counters = Arc::<SharedCounters>::default();
+        let shell = Shell {
+            number: number as u32,
+            clock: bus.clock(),
+            schedule: Schedule::new(first),
+            inbox,
+            arrivals: wiring.arrivals,
+            others: wiring.others,
+            arrived: Vec::with_capacity(MOST_PARCELS),
+            early: Vec::with_capacity(MOST_PARCELS),
+            departing: Vec::with_capacity(MOST_PARCELS),
+            awaited: None,
+            engine: Engine::new(settings.legs, settings.bridges),
+            topic: bus.topic("media"),
+            world: World::new(settings.legs, wiring.outbox, counters.clone()),
+            counters: counters.clone(),
+        };
+        let publisher = bus.rt_publisher(settings.cells);
+        let thread = thread::Builder::new()
+            .name(format!("media-{number}"))
+            .spawn(move || shell.run(publisher))?;
+        if settings.priority == Priority::RealTime {
+            system::make_real_time(&thread);
+        }
+        Ok(Shard { commands, counters, thread: Some(thread) })
+    }
+}
+
+impl Drop for Shard {
+    fn drop(&mut self) {
+        // The thread ends when it finds its orders closed.
+        self.commands.close();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// The thread's own.
+#[allow(clippy::vec_box)] // a parcel's box is not this thread's to free
+struct Shell {
+    number: u32,
+    clock: Clock,
+    schedule: Schedule,
+    inbox: Consumer<Command>,
+    arrivals: Consumer<Box<Parcel>>,
+    others: Vec<Producer<Box<Parcel>>>,
+    /// Parcels that have come before they were awaited.
+    arrived: Vec<u64>,
+    /// Parcels whose last tick elsewhere is not yet over here.
+    early: Vec<Box<Parcel>>,
+    /// Parcels that are sent off at the end of the tick.
+    departing: Vec<Box<Parcel>>,
+    /// Orders wait for this one.
+    awaited: Option<u64>,
+    engine: Engine,
+    topic: Topic,
+    world: World,
+    counters: Arc<SharedCounters>,
+}
+
+impl Shell {
+    fn run(mut self, mut publisher: RtPublisher) {
+        loop {
+            sleep_until(&self.clock, self.schedule.next());
+            let now = self.clock.now();
+            let due = self.schedule.take(now);
+            self.counters.begin(due.lateness, due.is_missed(), due.skipped);
+            if due.is_missed() {
+                let lateness_us = due.lateness.as_micros() as u64;
+                let missed = TickMissed { thread: self.number, lateness_us };
+                publisher.publish(&self.topic, now, missed);
+            }
+            for _ in 0..due.skipped {
+                self.engine.skip_tick();
+            }
+            self.take_parcels(due.at, &mut publisher);
+            let open = self.carry_out(due.at, &mut publisher);
+            self.read_sockets(&mut publisher);
+            self.engine.tick(due.at, &mut publisher, &mut self.world);
+            self.send_parcels(due.at);
+            if !open {
+                self.engine.close(due.at, &mut publisher, &mut self.world);
+            }
+            publisher.ring_bell();
+            self.counters.end(self.clock.now().since(now));
+            if !open {
+                return;
+            }
+        }
+    }
+
+    /// Takes in what has come from other threads, for the tick of `now`.
+    fn take_parcels(&mut self, now: Stamp, publisher: &mut RtPublisher) {
+        while self.early.len() < self.early.capacity()
+            && let Pop::Value(parcel) = self.arrivals.pop()
+        {
+            self.early.push(parcel);
+        }
+        while let Some(at) = self.early.iter().position(|parcel| parcel.is_due(now)) {
+            let mut parcel = self.early.swap_remove(at);
+            parcel.unpack(&mut self.engine, now, publisher, &mut self.world);
+            if self.arrived.len() < self.arrived.capacity() {
+                self.arrived.push(parcel.number());
+            }
+            self.world.give_back(Returned::Parcel(parcel));
+        }
+    }
+
+    /// Carries out the orders that have come. `false`: there will be no more.
+    fn carry_out(&mut self, now: Stamp, publisher: &mut RtPublisher) -> bool {
+        for _ in 0..MOST_ORDERS {
+            if self.waits() {
+                return true;
+            }
+            let order = match self.inbox.pop() {
+                Pop::Value(Command::Engine(order)) => order,
+                Pop::Value(Command::Open(leg, socket)) => {
+                    self.world.open(leg.id(), socket);
+                    Order::AddLeg(leg)
+                }
+                Pop::Value(Command::Depart(mut parcel)) => {
+                    parcel.prepare(&mut self.engine, now, publisher, &mut self.world);
+                    debug_assert!(self.departing.len() < self.departing.capacity());
+                    self.departing.push(parcel);
+                    continue;
+                }
+                Pop::Value(Command::Await(number)) => {
+                    self.awaited = Some(number);
+                    continue;
+                }
+                Pop::Value(Command::Stop) => {
+                    self.engine.close(now, publisher, &mut self.world);
+                    continue;
+                }
+                Pop::Lagged(_) => continue,
+                Pop::Empty => return true,
+                Pop::Closed => return false,
+            };
+            self.engine.apply(order, now, publisher, &mut self.world);
+        }
+        true
+    }
+
+    /// Whether the next orders are for what has not come yet.
+    fn waits(&mut self) -> bool {
+        let Some(number) = self.awaited else { return false };
+        let Some(at) = self.arrived.iter().position(|arrived| *arrived == number) else {
+            return true;
+        };
+        self.arrived.swap_remove(at);
+        self.awaited = None;
+        false
+    }
+
+    fn read_sockets(&mut self, publisher: &mut RtPublisher) {
+        let engine = &mut self.engine;
+        self.world.receive(&self.clock, |leg: LegId, datagram| {
+            engine.receive(leg, datagram.bytes, datagram.from, datagram.arrival, publisher);
+        });
+    }
+
+    /// Sends off what goes to other threads, after the tick of `now`.
+    fn send_parcels(&mut self, now: Stamp) {
+        while let Some(mut parcel) = self.departing.pop() {
+            parcel.pack(&mut self.engine, now, &mut self.world);
+            let Some(other) = self.others.get(parcel.to()) else { continue };
+            let mut sent = other.push(parcel);
+            while let Err(stasis_bus::ring::Refused::Contended(again)) = sent {
+                sent = other.push(again);
+            }
+            if let Err(refused) = sent {
+                // There is room for all that are under way at a time.
+                debug_assert!(false, "no room for a parcel");
+                std::mem::forget(refused);
+            }
+        }
+    }
+}
