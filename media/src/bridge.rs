@@ -2,7 +2,8 @@
 //!
 //! What is in it adds up in its mixer (`mixer`). A playback is one more voice that everybody hears; a
 //! tap is one more listener, which is on the way to a file. A bridge in which nobody is needs next
-//! to no memory, and no time: its mixer comes with the first who joins it, and goes when it is empty.
+//! to no memory, and no time: its mixer is given to it when somebody is to join, and taken back when
+//! it is empty.
 
 mod audience;
 mod converters;
@@ -69,8 +70,8 @@ pub struct Bridge {
 }
 
 impl Bridge {
-    /// An empty room that mixes at `rate` and publishes to `topic`. What it needs for those who come
-    /// is to come with them.
+    /// An empty room that mixes at `rate` and publishes to `topic`. Nobody can join it before it is
+    /// given a mixer ([`Order::Furnish`](crate::engine::Order::Furnish)).
     pub fn new(id: BridgeId, rate: SampleRate, topic: Topic) -> Self {
         Bridge {
             id,
@@ -129,24 +130,35 @@ impl Bridge {
         self.mixer.as_ref().map_or(&[], |mixer| mixer.members())
     }
 
-    /// Takes the memory that came with who joins; what is not needed goes back.
-    pub(crate) fn furnish(&mut self, room: Option<Room>, outside: &mut impl Outside) {
+    /// Takes memory for who is to join; what is not needed goes back.
+    pub(crate) fn furnish(&mut self, room: Room, outside: &mut impl Outside) {
         let spare = match (room, &mut self.mixer) {
-            (Some(Room::Seats(seats)), Some(mixer)) => Some(mixer.take_seats(seats)),
-            (Some(Room::Mixer(new)), mixer @ None) if new.rate() == self.rate => {
+            (Room::Seats(seats), Some(mixer)) => mixer.take_seats(seats),
+            (Room::Mixer(new), mixer @ None) if new.rate() == self.rate => {
                 *mixer = Some(new);
-                None
+                return;
             }
             (room, _) => room,
         };
-        if let Some(spare) = spare {
-            outside.retire(Retired::Room(spare));
+        outside.retire(Retired::Room(spare));
+    }
+
+    /// Gives its mixer back if nobody needs it.
+    pub(crate) fn unfurnish(&mut self, outside: &mut impl Outside) {
+        let spare = |mixer: &mut Box<Mixer>| mixer.is_empty() && !mixer.is_changing();
+        if let Some(mixer) = self.mixer.take_if(|mixer| !self.keeps_mixer && spare(mixer)) {
+            outside.retire(Retired::Room(Room::Mixer(mixer)));
         }
     }
 
     /// Whether one more leg fits.
     pub(crate) fn has_room(&self) -> bool {
         self.mixer.as_ref().is_some_and(|mixer| mixer.has_room()) && !self.closing
+    }
+
+    /// Whether all seats of its mixer are taken.
+    pub(crate) fn is_full(&self) -> bool {
+        self.mixer.as_ref().is_some_and(|mixer| !mixer.has_room()) && !self.closing
     }
 
     pub(crate) fn add(&mut self, leg: LegId) {
@@ -198,7 +210,8 @@ impl Bridge {
 
     /// Whether its ticks change nothing until it is told something.
     pub(crate) fn is_idle(&self) -> bool {
-        let is_empty = self.mixer.as_ref().is_none_or(|mixer| mixer.is_empty());
+        let rests = |mixer: &Mixer| mixer.is_empty() && !mixer.is_changing();
+        let is_empty = self.mixer.as_deref().is_none_or(rests);
         is_empty && self.sounds.are_over() && self.tap.is_none() && !self.closing
     }
 
@@ -327,13 +340,9 @@ impl Bridge {
                 tap.converters().settle(outside);
             }
         }
-        let spare = |mixer: &mut Box<Mixer>| mixer.is_empty() && !mixer.is_changing();
-        if let Some(mixer) = self.mixer.take_if(|mixer| !self.keeps_mixer && spare(mixer)) {
-            outside.retire(Retired::Room(Room::Mixer(mixer)));
-        }
     }
 
-    /// Lets go of the mixer that came with a leg: it is gone itself.
+    /// Lets go of the mixer that it was given: it is gone itself.
     pub(crate) fn forget_mixer(&mut self, outside: &mut impl Outside) {
         if let Some(mixer) = self.mixer.take_if(|_| !self.keeps_mixer) {
             outside.retire(Retired::Room(Room::Mixer(mixer)));

@@ -67,6 +67,8 @@ pub struct Leg {
     topic: Topic,
     edge: Edge,
     role: Role,
+    /// The bridge that it has left for one of another engine.
+    pub(crate) comes_from: Option<BridgeId>,
     /// Where it is, and where it still is for a moment.
     present: Option<Lane>,
     past: Option<Lane>,
@@ -94,6 +96,7 @@ impl Leg {
             id,
             topic,
             role: Role::default(),
+            comes_from: None,
             present: None,
             past: None,
             heard: Frame::silence(rate),

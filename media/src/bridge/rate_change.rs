@@ -16,6 +16,8 @@ pub(super) const TICKS: u8 = 3;
 /// Converters for all that is in a bridge, to and from another rate.
 pub struct RateChange {
     rate: SampleRate,
+    /// The rate before, as far as the one who ordered the change knows.
+    pub(crate) from: Option<SampleRate>,
     pub(crate) legs: Vec<(LegId, Option<Box<Rates>>)>,
     pub(super) playback: Option<Box<Resampler>>,
     pub(super) music: Option<Box<Resampler>>,
@@ -27,7 +29,7 @@ impl RateChange {
     pub fn new(rate: SampleRate, legs: impl IntoIterator<Item = (LegId, SampleRate)>) -> Self {
         let rates = |(id, leg)| (id, Some(Box::new(Rates::new(leg, rate))));
         let legs = legs.into_iter().map(rates).collect();
-        RateChange { rate, legs, playback: None, music: None, tap: None }
+        RateChange { rate, from: None, legs, playback: None, music: None, tap: None }
     }
 
     /// Also for what is played, at `sound`.

@@ -39,9 +39,11 @@ pub enum Order {
         bridge: BridgeId,
         /// From the leg's rate to the bridge's and back.
         rates: Box<Rates>,
-        /// What the bridge needs for it: a mixer for the first, seats for more.
-        room: Option<Room>,
     },
+    /// Gives a bridge what it needs for who is to join it: a mixer for the first, seats for more.
+    Furnish(BridgeId, Room),
+    /// Takes a bridge's mixer back if nobody is in it.
+    Unfurnish(BridgeId),
     /// Takes a leg out of its bridge.
     Leave(LegId),
     /// Changes a setting of a leg.
@@ -65,6 +67,21 @@ pub enum Order {
     LimitTalkers(BridgeId, Option<usize>),
     /// A bridge goes over to another rate, without a gap or a click: within 60 ms.
     ChangeRate(BridgeId, Box<RateChange>),
+}
+
+impl Order {
+    /// The leg that it is about.
+    pub(crate) fn leg(&self) -> Option<LegId> {
+        match self {
+            Order::AddLeg(leg) => Some(leg.id()),
+            Order::RemoveLeg(leg)
+            | Order::Join { leg, .. }
+            | Order::Leave(leg)
+            | Order::Set(leg, _)
+            | Order::Press(leg, ..) => Some(*leg),
+            _ => None,
+        }
+    }
 }
 
 /// What the engine is done with: to be dropped where dropping is allowed.
@@ -135,14 +152,18 @@ impl Engine {
             }
             Order::RemoveLeg(id) => self.remove_leg(id, now, publisher, outside),
             Order::RemoveBridge(id) => self.remove_bridge(id, now, publisher, outside),
-            Order::Join { leg, bridge, rates, room } => {
-                if let Some(bridge) = self.bridges.get_mut(bridge.0) {
-                    bridge.furnish(room, outside);
-                } else if let Some(room) = room {
-                    outside.retire(Retired::Room(room));
-                }
+            Order::Join { leg, bridge, rates } => {
                 self.join(leg, bridge, rates, now, publisher, outside);
                 self.wake(bridge);
+            }
+            Order::Furnish(id, room) => match self.bridges.get_mut(id.0) {
+                Some(bridge) => bridge.furnish(room, outside),
+                None => outside.retire(Retired::Room(room)),
+            },
+            Order::Unfurnish(bridge) => {
+                if let Some(bridge) = self.bridges.get_mut(bridge.0) {
+                    bridge.unfurnish(outside);
+                }
             }
             Order::Leave(leg) => self.leave(leg, now, publisher, outside),
             Order::Set(leg, setting) => {
@@ -204,6 +225,14 @@ impl Engine {
                 }
             }
         }
+    }
+
+    /// Whether an order has to wait: to join a bridge that has a mixer, but no seat until somebody
+    /// leaves.
+    pub(crate) fn must_wait(&self, order: &Order) -> bool {
+        let Order::Join { leg, bridge, .. } = order else { return false };
+        let is_in = self.legs.get(leg.0).is_some_and(|leg| leg.bridge() == Some(*bridge));
+        !is_in && self.bridges.get(bridge.0).is_some_and(Bridge::is_full)
     }
 
     /// The bridge, if it is there and this is its rate now.
@@ -325,10 +354,10 @@ impl Engine {
             _ => false,
         };
         if !fits {
-            let order = Order::Join { leg: id, bridge: bridge_id, rates, room: None };
+            let order = Order::Join { leg: id, bridge: bridge_id, rates };
             return outside.retire(Retired::Refused(order));
         }
-        let from = self.legs.get_mut(id.0).and_then(|leg| leg.bridge());
+        let from = self.legs.get_mut(id.0).and_then(|leg| leg.comes_from.take().or(leg.bridge()));
         self.leave(id, now, publisher, outside);
         let bridge = self.bridges.get_mut(bridge_id.0);
         if let (Some(leg), Some(bridge)) = (self.legs.get_mut(id.0), bridge) {

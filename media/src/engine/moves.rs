@@ -5,7 +5,6 @@ use stasis_bus::{RtPublisher, Stamp};
 
 use super::{Engine, Outside};
 use crate::bridge::Bridge;
-use crate::event::Moved;
 use crate::id::{BridgeId, LegId};
 use crate::leg::Leg;
 
@@ -17,6 +16,7 @@ impl Engine {
         self.bridges.get(id.0).filter(|bridge| bridge.members().len() <= room)?;
         let mut bridge = self.bridges.remove(id.0)?;
         bridge.awake = false;
+        self.awake.retain(|awake| *awake != id);
         legs.extend(bridge.members().iter().filter_map(|member| self.legs.remove(member.0)));
         Some(bridge)
     }
@@ -83,22 +83,18 @@ impl Engine {
         }
     }
 
-    /// The bridge that a leg is in.
-    pub fn bridge_of(&self, leg: LegId) -> Option<BridgeId> {
-        self.legs.get(leg.0)?.bridge()
-    }
-
-    /// Tells that a leg has come from a bridge of another engine to where it is now.
-    pub fn tell_moved(
+    /// Takes a leg out of its bridge, on its way to a bridge of another engine: its joining that will
+    /// be told as a move.
+    pub fn move_out(
         &mut self,
         id: LegId,
-        from: Option<BridgeId>,
         now: Stamp,
         publisher: &mut RtPublisher,
+        outside: &mut impl Outside,
     ) {
-        let Some(leg) = self.legs.get(id.0) else { return };
-        if let (Some(from), Some(to)) = (from, leg.bridge()) {
-            publisher.publish(leg.topic(), now, Moved { leg: id, from, to });
+        if let Some(leg) = self.legs.get_mut(id.0) {
+            leg.comes_from = leg.bridge();
         }
+        self.leave(id, now, publisher, outside);
     }
 }

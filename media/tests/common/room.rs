@@ -184,7 +184,7 @@ impl Room {
 
 /// A leg at `from` joins a bridge at `to`.
 pub fn join(leg: LegId, from: SampleRate, bridge: BridgeId, to: SampleRate) -> Order {
-    Order::Join { leg, bridge, rates: Box::new(Rates::new(from, to)), room: None }
+    Order::Join { leg, bridge, rates: Box::new(Rates::new(from, to)) }
 }
 
 /// The far end of an RTP leg.

@@ -32,6 +32,10 @@ pub(super) struct Desk {
     bridges: Books<BridgeBook>,
     /// Bridges that another rate may suit.
     unsettled: Vec<BridgeId>,
+    /// Who did not get into which bridge.
+    refused: Vec<(LegId, BridgeId)>,
+    /// Bridges that nobody may be in any more.
+    vacated: Vec<BridgeId>,
     /// Legs and bridges, by the threads that they are on.
     population: Vec<(usize, usize)>,
 }
@@ -62,7 +66,7 @@ pub(super) struct BridgeBook {
     /// The thread that it is on, or on the way to.
     pub(super) shard: usize,
     pub(super) members: BTreeSet<LegId>,
-    /// Seats that it has.
+    /// Seats that it has; none without a mixer.
     seats: usize,
     /// It was let go.
     closed: bool,
@@ -128,17 +132,15 @@ impl BridgeBook {
         }
     }
 
-    /// What it needs for one more, and how many seats it has then.
-    pub(super) fn room(&self) -> (Option<Room>, usize) {
-        if self.members.is_empty() {
+    /// What it needs for one more, and how many seats it has then; none when there is a seat.
+    pub(super) fn room_for_one_more(&self) -> Option<(Room, usize)> {
+        if self.seats == 0 {
             let mixer = Mixer::new(self.rate, FIRST_SEATS);
-            (Some(Room::Mixer(Box::new(mixer))), FIRST_SEATS)
-        } else if self.members.len() >= self.seats {
-            let seats = 2 * self.seats;
-            (Some(Room::Seats(Box::new(Seats::new(seats)))), seats)
-        } else {
-            (None, self.seats)
+            return Some((Room::Mixer(Box::new(mixer)), FIRST_SEATS));
         }
+        let seats = 2 * self.seats;
+        let full = self.members.len() >= self.seats;
+        full.then(|| (Room::Seats(Box::new(Seats::new(seats))), seats))
     }
 }
 
@@ -158,6 +160,8 @@ impl Desk {
             legs: Books::new(settings.legs),
             bridges: Books::new(settings.bridges),
             unsettled: Vec::new(),
+            refused: Vec::new(),
+            vacated: Vec::new(),
             population: vec![(0, 0); settings.threads],
         }
     }
@@ -248,12 +252,28 @@ impl Desk {
         }
     }
 
-    /// A leg was told to join this bridge, which has so many seats then.
-    pub(super) fn seat(&mut self, leg: LegId, bridge: BridgeId, seats: usize) {
-        self.place(leg, Some(bridge));
+    /// A bridge was given room, and has so many seats now.
+    pub(super) fn furnished(&mut self, bridge: BridgeId, seats: usize) {
         if let Ok(book) = self.bridge(bridge) {
             book.seats = seats;
         }
+    }
+
+    /// A bridge that has a mixer and is empty, to be told to give it back, and its thread. None while parcels are under way: who is in them may be on the way to it.
+    pub(super) fn next_vacated(&mut self) -> Option<(BridgeId, usize)> {
+        if self.parcels > 0 {
+            return None;
+        }
+        while let Some(id) = self.vacated.pop() {
+            if let Some(book) = self.bridges.get_mut(id.0)
+                && book.members.is_empty()
+                && !book.closed
+                && std::mem::take(&mut book.seats) > 0
+            {
+                return Some((id, book.shard));
+            }
+        }
+        None
     }
 
     /// A leg was told to go there, or to leave.
@@ -263,6 +283,9 @@ impl Desk {
         if let Some(before) = before {
             if let Some(book) = self.bridges.get_mut(before.0) {
                 book.members.remove(&leg);
+                if book.members.is_empty() {
+                    self.vacated.push(before);
+                }
             }
             self.unsettled.push(before);
         }
@@ -320,6 +343,34 @@ impl Desk {
         (rate != book.rate).then_some(rate)
     }
 
+    /// A bridge did not change its rate: somebody was in it who was not known to be, because it was on
+    /// its way from or to another thread.
+    fn rate_refused(&mut self, id: BridgeId, change: &RateChange) {
+        if let Ok(book) = self.bridge(id)
+            && let Some(from) = change.from
+            && book.rate == change.rate()
+        {
+            book.rate = from;
+            self.unsettled.push(id);
+        }
+    }
+
+    /// A leg that did not get into the bridge where it should be: that had another rate by then.
+    pub(super) fn next_refused(&mut self) -> Option<(LegId, BridgeId)> {
+        while let Some((leg, bridge)) = self.refused.pop() {
+            let is_to_be = self.legs.get(leg.0).is_some_and(|leg| leg.bridge == Some(bridge));
+            if is_to_be && self.bridge(bridge).is_ok() {
+                return Some((leg, bridge));
+            }
+        }
+        None
+    }
+
+    /// It could not be told to try again now.
+    pub(super) fn still_refused(&mut self, leg: LegId, bridge: BridgeId) {
+        self.refused.push((leg, bridge));
+    }
+
     /// A bridge was told to change its rate.
     pub(super) fn settled(&mut self, bridge: BridgeId, rate: SampleRate) {
         if let Ok(book) = self.bridge(bridge) {
@@ -357,8 +408,13 @@ impl Desk {
                     self.population[book.shard].1 -= 1;
                 }
             }
-            Retired::RateChange(change) | Retired::Refused(Order::ChangeRate(_, change)) => {
+            Retired::RateChange(change) => self.away -= change.converters(),
+            Retired::Refused(Order::ChangeRate(bridge, change)) => {
                 self.away -= change.converters();
+                self.rate_refused(*bridge, change);
+            }
+            Retired::Refused(Order::Join { leg, bridge, .. }) => {
+                self.refused.push((*leg, *bridge));
             }
             _ => {}
         }
@@ -371,6 +427,7 @@ fn change(
     legs: impl Iterator<Item = (LegId, SampleRate)>,
 ) -> RateChange {
     let mut change = RateChange::new(rate, legs);
+    change.from = Some(book.rate);
     if let Some(sound) = book.playback {
         change = change.with_playback(sound);
     }

@@ -1,5 +1,6 @@
 //! The keeper: a thread that does what nobody orders. It drops what has come back from the media
-//! threads, and has a thread with much to do give a bridge to one with little.
+//! threads, takes the mixers of bridges that are empty, and has a thread with much to do give a bridge
+//! to one with little.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -50,6 +51,7 @@ fn keep(media: &Media, stop: &AtomicBool) {
         media.reap();
         looks += 1;
         if looks % COMPARES == 0 {
+            media.take_mixers();
             let loads = work.loads(media);
             // What cannot be ordered now is thought about again in a second.
             let _ = media.even_out(&loads);

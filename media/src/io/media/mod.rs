@@ -10,6 +10,7 @@ mod balance;
 mod counters;
 mod desk;
 mod error;
+mod inbox;
 mod keeper;
 mod orders;
 mod parcel;
@@ -32,9 +33,10 @@ pub use settings::{BridgeRate, BridgeSettings, MediaSettings, Priority, RtpLeg};
 use crate::engine::Order;
 use crate::schedule::PERIOD;
 use desk::Desk;
+use inbox::Command;
 use keeper::Keeper;
 use parcel::Parcel;
-use shard::{Command, Shard, Wiring};
+use shard::{Shard, Wiring};
 
 /// Running media threads, as the control side sees them. Orders take effect within one tick. Dropping
 /// it stops the threads and waits for them.
@@ -84,7 +86,7 @@ impl Media {
     /// does this, too, and so does the keeper, ten times a second.
     pub fn reap(&self) -> usize {
         let mut desk = self.desk();
-        self.settle_rates(&mut desk);
+        self.settle(&mut desk);
         desk.away
     }
 
@@ -146,28 +148,42 @@ impl Media {
         }
     }
 
-    /// Sends what the parcel names, which is on thread `from`, to thread `to`, with so many objects.
+    /// Sends what the parcel names, which is on thread `from`, to thread `to`.
     fn send_parcel(
         &self,
         desk: &mut Desk,
         from: usize,
         to: usize,
         parcel: Parcel,
-        objects: usize,
     ) -> Result<(), ControlError> {
-        // Nobody else sends orders meanwhile: what has room now has it for the next two, too.
+        // Nobody else sends orders meanwhile.
         let has_room = |shard: usize| !self.office.shards[shard].commands.is_full();
         let number = desk.next_parcel().filter(|_| has_room(from) && has_room(to));
         let number = number.ok_or(ControlError::Busy)?;
+        let leg = parcel.leg();
         let parcel = Box::new(parcel.addressed(number, to));
-        self.send(desk, from, Command::Depart(parcel), 1 + objects)?;
+        self.send(desk, from, Command::Depart(parcel), 1)?;
         desk.parcel_sent();
-        self.send(desk, to, Command::Await(number), 0)
+        self.send(desk, to, Command::Await { number, leg }, 0)
     }
 
-    /// Has bridges whose legs have changed go over to the rate that suits them. What does not fit
-    /// the ring is tried again with the next order, or by the keeper.
-    fn settle_rates(&self, desk: &mut Desk) {
+    /// Has bridges that are empty give their mixers back.
+    fn take_mixers(&self) {
+        let mut desk = self.desk();
+        while let Some((bridge, shard)) = desk.next_vacated() {
+            // Not taken: it stays there, and with the next leg comes another, which goes back.
+            let _ = self.send(&mut desk, shard, Command::Engine(Order::Unfurnish(bridge)), 0);
+        }
+    }
+
+    /// Has legs that did not get in try again, and bridges whose legs have changed go over to the rate
+    /// that suits them. What does not fit the ring is tried again with the next order, or by the keeper.
+    fn settle(&self, desk: &mut Desk) {
+        while let Some((leg, bridge)) = desk.next_refused() {
+            if self.seat(desk, leg, bridge).is_err() {
+                return desk.still_refused(leg, bridge);
+            }
+        }
         while let Some((bridge, change)) = desk.rate_change() {
             let Ok(shard) = desk.bridge(bridge).map(|book| book.shard) else { return };
             let (rate, objects) = (change.rate(), 1 + change.converters());

@@ -8,9 +8,9 @@ use stasis_bus::Topic;
 use super::Media;
 use super::desk::{BridgeBook, Desk};
 use super::error::ControlError;
+use super::inbox::Command;
 use super::parcel::Parcel;
 use super::settings::{BridgeRate, BridgeSettings, RtpLeg};
-use super::shard::Command;
 use crate::bridge::{Bridge, Tap};
 use crate::device::DeviceEdge;
 use crate::dtmf::Digit;
@@ -75,7 +75,7 @@ impl Media {
         if from == thread {
             return Ok(());
         }
-        self.send_parcel(&mut desk, from, thread, Parcel::of_bridge(bridge, members), 0)?;
+        self.send_parcel(&mut desk, from, thread, Parcel::of_bridge(bridge, members))?;
         desk.move_bridge(bridge, thread);
         Ok(())
     }
@@ -169,23 +169,32 @@ impl Media {
     /// [`ControlError::NoLeg`], [`ControlError::NoBridge`] or [`ControlError::Busy`].
     pub fn join(&self, leg: LegId, bridge: BridgeId) -> Result<(), ControlError> {
         let mut desk = self.desk();
+        self.seat(&mut desk, leg, bridge)?;
+        desk.place(leg, Some(bridge));
+        self.settle(&mut desk);
+        Ok(())
+    }
+
+    /// Orders a leg into a bridge.
+    pub(super) fn seat(
+        &self,
+        desk: &mut Desk,
+        leg: LegId,
+        bridge: BridgeId,
+    ) -> Result<(), ControlError> {
         let (leg_rate, from) = desk.leg(leg).map(|book| (book.rate, book.shard))?;
         let book = desk.bridge(bridge)?;
         let to = book.shard;
         let rates = Box::new(Rates::new(leg_rate, book.rate));
-        let (room, seats) = book.room();
-        let objects = 1 + usize::from(room.is_some());
-        if from == to {
-            let order = Order::Join { leg, bridge, rates, room };
-            self.send(&mut desk, to, Command::Engine(order), objects)?;
-        } else {
-            let parcel = Parcel::of_leg(leg, bridge, rates, room);
-            self.send_parcel(&mut desk, from, to, parcel, objects)?;
+        if let Some((room, seats)) = book.room_for_one_more() {
+            self.send(desk, to, Command::Engine(Order::Furnish(bridge, room)), 1)?;
+            desk.furnished(bridge, seats);
+        }
+        if from != to {
+            self.send_parcel(desk, from, to, Parcel::of_leg(leg))?;
             desk.move_leg(leg, to);
         }
-        desk.seat(leg, bridge, seats);
-        self.settle_rates(&mut desk);
-        Ok(())
+        self.send(desk, to, Command::Engine(Order::Join { leg, bridge, rates }), 1)
     }
 
     /// Takes a leg out of its bridge.
@@ -233,7 +242,7 @@ impl Media {
         self.order_leg(leg, order)?;
         let mut desk = self.desk();
         desk.place(leg, None);
-        self.settle_rates(&mut desk);
+        self.settle(&mut desk);
         Ok(())
     }
 

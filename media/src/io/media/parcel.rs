@@ -2,18 +2,18 @@
 //!
 //! The control side makes it, empty, with room for all that it is to hold, and orders two things: the
 //! thread that has the leg or the bridge to send it off, and the other to await it. Orders that come
-//! after that are for the other thread, which leaves them until the parcel has come. The first thread
-//! runs its tick, packs, and pushes the parcel into a ring of the second, which unpacks it before its
-//! next tick. Should it be too late for that, it runs the missed tick of what is in the parcel alone.
+//! after that go to the other thread, where they wait for the parcel (`inbox`). The first thread runs
+//! its tick, packs, and pushes the parcel into a ring of the second, which unpacks it before its next
+//! tick. Should it be too late for that, it runs the missed tick of what is in the parcel alone.
 
 use stasis_bus::{RtPublisher, Stamp};
 
 use super::world::World;
-use crate::bridge::{Bridge, Room};
+use crate::bridge::Bridge;
 use crate::engine::{Engine, Order, Outside, Retired};
 use crate::id::{BridgeId, LegId};
 use crate::io::udp::RtpSocket;
-use crate::leg::{Leg, Rates};
+use crate::leg::Leg;
 use crate::schedule::{CATCH_UP, PERIOD};
 
 /// What goes from one thread to another.
@@ -31,22 +31,16 @@ pub(super) struct Parcel {
 }
 
 enum What {
-    /// A leg, which is to join a bridge there; it was in this one.
-    Leg { leg: LegId, join: Option<Order>, from: Option<BridgeId> },
+    /// A leg, which leaves its bridge.
+    Leg(LegId),
     /// A bridge with all who are in it.
     Bridge(BridgeId),
 }
 
 impl Parcel {
-    /// For a leg that is to join a bridge of the other thread.
-    pub(super) fn of_leg(
-        leg: LegId,
-        bridge: BridgeId,
-        rates: Box<Rates>,
-        room: Option<Room>,
-    ) -> Self {
-        let join = Some(Order::Join { leg, bridge, rates, room });
-        Parcel::new(What::Leg { leg, join, from: None }, 1)
+    /// For a leg, which leaves its bridge.
+    pub(super) fn of_leg(leg: LegId) -> Self {
+        Parcel::new(What::Leg(leg), 1)
     }
 
     /// For a bridge in which so many are.
@@ -62,6 +56,14 @@ impl Parcel {
     /// By which it is awaited.
     pub(super) fn number(&self) -> u64 {
         self.number
+    }
+
+    /// The leg that is to be in it; none when that is a bridge.
+    pub(super) fn leg(&self) -> Option<LegId> {
+        match self.what {
+            What::Leg(leg) => Some(leg),
+            What::Bridge(_) => None,
+        }
     }
 
     /// To which thread it goes.
@@ -83,15 +85,14 @@ impl Parcel {
 
     /// Before the last tick here: a leg leaves its bridge.
     pub(super) fn prepare(
-        &mut self,
+        &self,
         engine: &mut Engine,
         now: Stamp,
         publisher: &mut RtPublisher,
         world: &mut World,
     ) {
-        if let What::Leg { leg, from, .. } = &mut self.what {
-            *from = engine.bridge_of(*leg);
-            engine.apply(Order::Leave(*leg), now, publisher, world);
+        if let What::Leg(leg) = self.what {
+            engine.move_out(leg, now, publisher, world);
         }
     }
 
@@ -101,7 +102,7 @@ impl Parcel {
             return;
         }
         match &self.what {
-            What::Leg { leg, .. } => self.legs.extend(engine.take_leg(*leg)),
+            What::Leg(leg) => self.legs.extend(engine.take_leg(*leg)),
             What::Bridge(bridge) => self.bridge = engine.take_bridge(*bridge, &mut self.legs),
         }
         for leg in &self.legs {
@@ -137,15 +138,9 @@ impl Parcel {
         }
         for missed in self.missed(now) {
             match self.what {
-                What::Leg { leg, .. } => engine.catch_up_leg(leg, missed, publisher, world),
+                What::Leg(leg) => engine.catch_up_leg(leg, missed, publisher, world),
                 What::Bridge(bridge) => engine.catch_up(bridge, missed, publisher, world),
             }
-        }
-        if let What::Leg { leg, join, from } = &mut self.what
-            && let Some(join) = join.take()
-        {
-            engine.apply(join, now, publisher, world);
-            engine.tell_moved(*leg, from.take(), now, publisher);
         }
     }
 

@@ -18,6 +18,7 @@ use stasis_bus::{Bus, Clock, RtPublisher, Stamp, Topic};
 use super::counters::SharedCounters;
 use super::desk::MOST_PARCELS;
 use super::error::StartError;
+use super::inbox::{self, Command, Inbox, Next};
 use super::parcel::Parcel;
 use super::settings::{MediaSettings, Priority};
 use super::system;
@@ -26,26 +27,10 @@ use crate::engine::{Engine, Order};
 use crate::event::TickMissed;
 use crate::id::LegId;
 use crate::io::timer::sleep_until;
-use crate::io::udp::RtpSocket;
-use crate::leg::Leg;
 use crate::schedule::Schedule;
 
-/// Orders that wait for a thread.
-const MOST_WAITING: usize = 4_096;
 /// Orders that are carried out in one tick; more wait for the next.
 const MOST_ORDERS: usize = 256;
-
-/// What goes to a thread.
-pub(super) enum Command {
-    Engine(Order),
-    /// A leg with its socket.
-    Open(Box<Leg>, Box<RtpSocket>),
-    /// Sends something to another thread.
-    Depart(Box<Parcel>),
-    /// What comes after this is for when the parcel of this number has come.
-    Await(u64),
-    Stop,
-}
 
 /// A media thread, as the control side sees it.
 pub(super) struct Shard {
@@ -80,19 +65,17 @@ impl Shard {
         wiring: Wiring,
         first: Stamp,
     ) -> Result<Self, StartError> {
-        let (commands, inbox) = ring(MOST_WAITING);
+        let (commands, inbox) = ring(inbox::MOST_WAITING);
         let counters = Arc::<SharedCounters>::default();
         let shell = Shell {
             number: number as u32,
             clock: bus.clock(),
             schedule: Schedule::new(first),
-            inbox,
+            inbox: Inbox::new(inbox, settings.legs),
             arrivals: wiring.arrivals,
             others: wiring.others,
-            arrived: Vec::with_capacity(MOST_PARCELS),
             early: Vec::with_capacity(MOST_PARCELS),
             departing: Vec::with_capacity(MOST_PARCELS),
-            awaited: None,
             engine: Engine::new(settings.legs, settings.bridges),
             topic: bus.topic("media"),
             world: World::new(settings.legs, wiring.outbox, counters.clone()),
@@ -125,17 +108,13 @@ struct Shell {
     number: u32,
     clock: Clock,
     schedule: Schedule,
-    inbox: Consumer<Command>,
+    inbox: Inbox,
     arrivals: Consumer<Box<Parcel>>,
     others: Vec<Producer<Box<Parcel>>>,
-    /// Parcels that have come before they were awaited.
-    arrived: Vec<u64>,
     /// Parcels whose last tick elsewhere is not yet over here.
     early: Vec<Box<Parcel>>,
     /// Parcels that are sent off at the end of the tick.
     departing: Vec<Box<Parcel>>,
-    /// Orders wait for this one.
-    awaited: Option<u64>,
     engine: Engine,
     topic: Topic,
     world: World,
@@ -183,57 +162,42 @@ impl Shell {
         while let Some(at) = self.early.iter().position(|parcel| parcel.is_due(now)) {
             let mut parcel = self.early.swap_remove(at);
             parcel.unpack(&mut self.engine, now, publisher, &mut self.world);
-            if self.arrived.len() < self.arrived.capacity() {
-                self.arrived.push(parcel.number());
-            }
+            self.inbox.has_come(parcel.number());
             self.world.give_back(Returned::Parcel(parcel));
         }
     }
 
     /// Carries out the orders that have come. `false`: there will be no more.
     fn carry_out(&mut self, now: Stamp, publisher: &mut RtPublisher) -> bool {
+        self.inbox.look_through();
         for _ in 0..MOST_ORDERS {
-            if self.waits() {
-                return true;
-            }
-            let order = match self.inbox.pop() {
-                Pop::Value(Command::Engine(order)) => order,
-                Pop::Value(Command::Open(leg, socket)) => {
+            let order = match self.inbox.next() {
+                Next::Command(Command::Engine(order)) if self.engine.must_wait(&order) => {
+                    self.inbox.put_back(Command::Engine(order));
+                    continue;
+                }
+                Next::Command(Command::Engine(order)) => order,
+                Next::Command(Command::Open(leg, socket)) => {
                     self.world.open(leg.id(), socket);
                     Order::AddLeg(leg)
                 }
-                Pop::Value(Command::Depart(mut parcel)) => {
+                Next::Command(Command::Depart(parcel)) => {
                     parcel.prepare(&mut self.engine, now, publisher, &mut self.world);
                     debug_assert!(self.departing.len() < self.departing.capacity());
                     self.departing.push(parcel);
                     continue;
                 }
-                Pop::Value(Command::Await(number)) => {
-                    self.awaited = Some(number);
-                    continue;
-                }
-                Pop::Value(Command::Stop) => {
+                Next::Command(Command::Stop) => {
                     self.engine.close(now, publisher, &mut self.world);
                     continue;
                 }
-                Pop::Lagged(_) => continue,
-                Pop::Empty => return true,
-                Pop::Closed => return false,
+                Next::Command(Command::Await { .. }) => continue,
+                Next::Nothing => return true,
+                Next::Closed => return false,
             };
             self.engine.apply(order, now, publisher, &mut self.world);
         }
         true
-    }
-
-    /// Whether the next orders are for what has not come yet.
-    fn waits(&mut self) -> bool {
-        let Some(number) = self.awaited else { return false };
-        let Some(at) = self.arrived.iter().position(|arrived| *arrived == number) else {
-            return true;
-        };
-        self.arrived.swap_remove(at);
-        self.awaited = None;
-        false
     }
 
     fn read_sockets(&mut self, publisher: &mut RtPublisher) {
