@@ -6,12 +6,9 @@
 //! it is empty.
 
 mod audience;
-mod converters;
 mod mixer;
-mod playback;
 mod rate_change;
 mod seats;
-mod sounds;
 mod sum;
 mod talkers;
 mod tap;
@@ -19,19 +16,18 @@ mod tap;
 use stasis_bus::{RtPublisher, Stamp, Topic};
 
 pub use mixer::Mixer;
-pub use playback::Playback;
 pub use rate_change::RateChange;
 pub use seats::Seats;
 pub use talkers::MOST_TALKERS;
 pub use tap::Tap;
 
 use crate::engine::{Outside, Retired};
-use crate::event::{BridgeRateChanged, PlaybackFinished, PlaybackStarted};
+use crate::event::BridgeRateChanged;
 use crate::frame::SampleRate;
-use crate::id::{Arena, BridgeId, LegId};
+use crate::id::{Arena, BridgeId, LegId, PlaybackId, Target};
 use crate::leg::Leg;
+use crate::sound::{self, Playback, PlaybackControl, Sounds};
 use mixer::Setting;
-use sounds::Sounds;
 
 /// Who is heard in a bridge.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -215,30 +211,42 @@ impl Bridge {
         is_empty && self.sounds.are_over() && self.tap.is_none() && !self.closing
     }
 
-    /// Begins to play, in place of what was playing.
+    /// Plays, when what was to be played before is over.
+    ///
+    /// # Errors
+    /// The playback, when too many wait.
     pub(crate) fn play(
         &mut self,
         playback: Box<Playback>,
         now: Stamp,
         publisher: &mut RtPublisher,
-        outside: &mut impl Outside,
-    ) {
-        self.stop_playing(now, publisher, outside);
-        let started = PlaybackStarted { playback: playback.id(), bridge: self.id };
-        publisher.publish(&self.topic, now, started);
-        self.sounds.play(playback);
+    ) -> Result<(), Box<Playback>> {
+        let mut tell = sound::tell(Target::Bridge(self.id), &self.topic, now, publisher);
+        self.sounds.play(playback, &mut tell)
     }
 
+    /// Does something to a playback.
+    pub(crate) fn control(
+        &mut self,
+        playback: PlaybackId,
+        control: PlaybackControl,
+        now: Stamp,
+        publisher: &mut RtPublisher,
+        outside: &mut impl Outside,
+    ) {
+        let mut tell = sound::tell(Target::Bridge(self.id), &self.topic, now, publisher);
+        self.sounds.control(playback, control, outside, &mut tell);
+    }
+
+    /// Stops all that is played, and what waits to be.
     pub(crate) fn stop_playing(
         &mut self,
         now: Stamp,
         publisher: &mut RtPublisher,
         outside: &mut impl Outside,
     ) {
-        if let Some(playback) = self.sounds.stop(outside) {
-            let finished = PlaybackFinished { playback, bridge: self.id, complete: false };
-            publisher.publish(&self.topic, now, finished);
-        }
+        let mut tell = sound::tell(Target::Bridge(self.id), &self.topic, now, publisher);
+        self.sounds.stop_all(outside, &mut tell);
     }
 
     /// The music of a holding bridge; another kind only keeps it.
@@ -302,10 +310,9 @@ impl Bridge {
         let holds =
             |mixer: &Mixer| is_holding && !mixer.members().is_empty() && !mixer.has_announcer(legs);
         let holds = self.mixer.as_deref().is_some_and(holds);
-        if let Some(playback) = self.sounds.advance(holds) {
-            let finished = PlaybackFinished { playback, bridge: self.id, complete: true };
-            publisher.publish(&self.topic, now, finished);
-        }
+        let mut tell = sound::tell(Target::Bridge(self.id), &self.topic, now, publisher);
+        self.sounds.advance(holds, &mut tell);
+        drop(tell);
         if self.tap.as_ref().is_some_and(|tap| tap.is_unread()) {
             self.set_tap(None, outside);
         }

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use crate::dtmf::Digit;
 use crate::frame::SampleRate;
 use crate::gain::Gain;
-use crate::id::{BridgeId, LegId, PlaybackId};
+use crate::id::{BridgeId, LegId, PlaybackId, Target};
 use crate::leg::{Direction, Role};
 use crate::rtp::{ReceiveStats, SendStats};
 
@@ -61,6 +61,15 @@ pub struct GainChanged {
     pub direction: Direction,
     /// By how much it is louder than it comes.
     pub gain: Gain,
+}
+
+/// A leg was put on hold, or is no longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HoldChanged {
+    /// Who.
+    pub leg: LegId,
+    /// Whether it is on hold now.
+    pub held: bool,
 }
 
 /// A leg has another role.
@@ -224,24 +233,44 @@ pub struct DeviceSlipped {
     pub overruns: u64,
 }
 
-/// A playback has begun.
+/// A playback has come to another state; told on the topic of who it is played to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PlaybackStarted {
+pub struct PlaybackChanged {
     /// Which.
     pub playback: PlaybackId,
     /// To whom.
-    pub bridge: BridgeId,
+    pub target: Target,
+    /// Which state.
+    pub state: PlaybackState,
 }
 
-/// A playback has come to its end or was stopped.
+/// The state of a playback.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PlaybackFinished {
-    /// Which.
-    pub playback: PlaybackId,
-    /// To whom.
-    pub bridge: BridgeId,
-    /// Whether it was heard to its end.
-    pub complete: bool,
+pub enum PlaybackState {
+    /// It waits until what is played before it is over.
+    Queued,
+    /// It is heard: from the beginning, or again after a pause.
+    Playing,
+    /// It stands still.
+    Paused,
+    /// Of a list, the next is heard: the item of this number, counted from 0.
+    Continuing {
+        /// Which.
+        item: u32,
+    },
+    /// It was heard to its end.
+    Done,
+    /// It was stopped.
+    Stopped,
+    /// What was to be heard next could not be had.
+    Failed,
+}
+
+impl PlaybackState {
+    /// Whether it is over.
+    pub fn is_final(self) -> bool {
+        matches!(self, PlaybackState::Done | PlaybackState::Stopped | PlaybackState::Failed)
+    }
 }
 
 /// A tick began later than it should have by a tick or more.

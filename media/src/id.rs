@@ -50,6 +50,36 @@ id! {
     PlaybackId, "playback"
 }
 
+/// Somebody to whom something can be played.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Target {
+    /// The party of a leg hears it, and nobody else.
+    Leg(LegId),
+    /// All in a bridge hear it.
+    Bridge(BridgeId),
+}
+
+impl From<LegId> for Target {
+    fn from(leg: LegId) -> Self {
+        Target::Leg(leg)
+    }
+}
+
+impl From<BridgeId> for Target {
+    fn from(bridge: BridgeId) -> Self {
+        Target::Bridge(bridge)
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Target::Leg(leg) => leg.fmt(f),
+            Target::Bridge(bridge) => bridge.fmt(f),
+        }
+    }
+}
+
 impl Key {
     /// Its place in books that are kept by slot.
     pub(crate) const fn slot(self) -> usize {

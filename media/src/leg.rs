@@ -23,11 +23,14 @@ use crate::dtmf::Digit;
 use crate::engine::{Outside, Retired};
 use crate::event::{
     DeviceSlipped, DtmfAbsorbed, DtmfBegan, DtmfNotSent, DtmfReceived, DtmfSource, GainChanged,
-    Muted, RoleChanged, RtpReceived, RtpSent, SourceLearned, TalkingStarted, TalkingStopped,
+    HoldChanged, Muted, RoleChanged, RtpReceived, RtpSent, SourceLearned, TalkingStarted,
+    TalkingStopped,
 };
 use crate::frame::{Frame, SampleRate};
-use crate::id::{BridgeId, LegId};
+use crate::gain::Fader;
+use crate::id::{BridgeId, LegId, PlaybackId, Target};
 use crate::rtp::{FrameKind, RtpEvent, RtpReceiver, RtpSender};
+use crate::sound::{self, Playback, PlaybackControl, Sounds};
 use crate::talk::{Dbov, TalkChange, TalkDetector, TalkSettings};
 use digits::InBandDigits;
 use listener::Seat;
@@ -81,6 +84,12 @@ pub struct Leg {
     sent: bool,
     seat: Seat,
     ears: Level,
+    /// What is played to it, and what is said in its name.
+    sounds: Sounds,
+    whispers: Sounds,
+    /// What of its own it hears.
+    echo: Fader,
+    held: bool,
     talk: TalkDetector,
     loudness: Dbov,
     digits: InBandDigits,
@@ -106,6 +115,10 @@ impl Leg {
             sent: false,
             seat: Seat::default(),
             ears: Level::new(),
+            sounds: Sounds::new(),
+            whispers: Sounds::new(),
+            echo: Fader::CLOSED,
+            held: false,
             talk: TalkDetector::new(TalkSettings::default()),
             loudness: Dbov::SILENCE,
             digits: InBandDigits::new(matches!(edge, Edge::Rtp(_)), rate),
@@ -220,6 +233,12 @@ impl Leg {
                     publisher.publish(topic, now, RoleChanged { leg, role });
                 }
             }
+            LegSetting::Hold(held) => {
+                if std::mem::replace(&mut self.held, held) != held {
+                    publisher.publish(topic, now, HoldChanged { leg, held });
+                }
+            }
+            LegSetting::Echo(echo) => self.echo.set(if echo { 1.0 } else { 0.0 }),
             LegSetting::AbsorbDtmf(absorbed) => {
                 if self.voice.absorb(absorbed) {
                     publisher.publish(topic, now, DtmfAbsorbed { leg, absorbed });
@@ -249,6 +268,76 @@ impl Leg {
         };
         if !pressed {
             publisher.publish(&self.topic, now, DtmfNotSent { leg: self.id, digit });
+        }
+    }
+
+    /// Plays to it, when what was to be played before is over.
+    ///
+    /// # Errors
+    /// The playback, when too many wait.
+    pub(crate) fn play(
+        &mut self,
+        playback: Box<Playback>,
+        now: Stamp,
+        publisher: &mut RtPublisher,
+    ) -> Result<(), Box<Playback>> {
+        let mut tell = sound::tell(Target::Leg(self.id), &self.topic, now, publisher);
+        self.sounds.play(playback, &mut tell)
+    }
+
+    /// Does something to a playback.
+    pub(crate) fn control(
+        &mut self,
+        playback: PlaybackId,
+        control: PlaybackControl,
+        now: Stamp,
+        publisher: &mut RtPublisher,
+        outside: &mut impl Outside,
+    ) {
+        let mut tell = sound::tell(Target::Leg(self.id), &self.topic, now, publisher);
+        self.sounds.control(playback, control, outside, &mut tell);
+    }
+
+    /// Stops all that is played to it, and what waits to be.
+    pub(crate) fn stop_playing(
+        &mut self,
+        now: Stamp,
+        publisher: &mut RtPublisher,
+        outside: &mut impl Outside,
+    ) {
+        let mut tell = sound::tell(Target::Leg(self.id), &self.topic, now, publisher);
+        self.sounds.stop_all(outside, &mut tell);
+    }
+
+    /// Has this music, which is heard while nothing is played; or none.
+    pub(crate) fn set_music(&mut self, music: Option<Box<Playback>>, outside: &mut impl Outside) {
+        self.sounds.set_music(music, outside);
+    }
+
+    /// It is gone: so is what was played to it.
+    pub(crate) fn forget_sounds(
+        &mut self,
+        now: Stamp,
+        publisher: &mut RtPublisher,
+        outside: &mut impl Outside,
+    ) {
+        self.stop_playing(now, publisher, outside);
+        self.sounds.forget(outside);
+        self.whispers.forget(outside);
+    }
+
+    /// Has it hear (out), or those in its bridge hear of it (in), what comes by a pipe.
+    ///
+    /// # Errors
+    /// The pipe, when there are too many.
+    pub(crate) fn add_pipe(
+        &mut self,
+        direction: Direction,
+        pipe: Box<Playback>,
+    ) -> Result<(), Box<Playback>> {
+        match direction {
+            Direction::In => self.whispers.add_pipe(pipe),
+            Direction::Out => self.sounds.add_pipe(pipe),
         }
     }
 
@@ -291,6 +380,12 @@ impl Leg {
         }
         self.loudness = Dbov(self.talk.level().0.max(self.loudness.0 - DECAY));
         self.voice.take(&self.heard, kind == FrameKind::Silence, key);
+        if self.has_sounds() {
+            let mut tell = sound::tell(Target::Leg(self.id), &self.topic, now, publisher);
+            self.sounds.advance(true, &mut tell);
+            self.whispers.advance(false, &mut tell);
+            self.whispers.for_each(Era::Present, |said| self.voice.add(said));
+        }
         (self.has_out, self.sent) = (false, false);
         self.report_in -= 1;
         if self.report_in == 0 {
@@ -328,7 +423,7 @@ impl Leg {
     /// Brings what it says in this tick to a mix of `bridge`; none when that is silence, or it is
     /// not there. `allowed`: whether the others may hear it.
     pub(crate) fn say(&mut self, era: Era, bridge: BridgeId, allowed: bool) -> Option<&Frame> {
-        let allowed = allowed && self.role != Role::Listener;
+        let allowed = allowed && self.role != Role::Listener && !self.held;
         let lane = match era {
             Era::Past => &mut self.past,
             Era::Present => &mut self.present,
@@ -351,6 +446,7 @@ impl Leg {
         };
         if let Some(lane) = lane.as_mut().filter(|lane| lane.bridge == bridge) {
             let blend = if lane.leaving { Blend::Falling } else { blend };
+            lane.hold(self.held);
             lane.hear(mix, blend, self.has_out, &mut self.out);
             lane.leaving |= blend == Blend::Falling;
             self.has_out = true;
@@ -375,6 +471,16 @@ impl Leg {
         }
     }
 
+    /// Whether something is played to it, or said in its name.
+    pub(crate) fn has_sounds(&self) -> bool {
+        !self.sounds.are_over() || self.sounds.have_music() || !self.whispers.are_over()
+    }
+
+    /// Whether it hears something that is for itself alone.
+    pub(crate) fn hears_more(&self) -> bool {
+        self.has_sounds() || !self.echo.is_closed()
+    }
+
     /// Sends out what it is to hear in this tick.
     pub(crate) fn send(&mut self, outside: &mut impl Outside) {
         if std::mem::replace(&mut self.sent, true) {
@@ -382,6 +488,17 @@ impl Leg {
         }
         if !self.has_out {
             self.out.samples_mut().fill(0);
+        }
+        if self.has_sounds() {
+            let out = &mut self.out;
+            self.sounds.for_each(Era::Present, |said| add(out.samples_mut(), said));
+            self.sounds.end_tick(outside);
+            self.whispers.end_tick(outside);
+        }
+        if !self.echo.is_closed() {
+            let mut own = self.voice.frame().clone();
+            self.echo.apply(own.samples_mut());
+            add(self.out.samples_mut(), own.samples());
         }
         self.ears.fader.apply(self.out.samples_mut());
         self.send_out(outside);
@@ -418,6 +535,12 @@ impl Leg {
                 }
             }
         }
+    }
+}
+
+fn add(out: &mut [i16], said: &[i16]) {
+    for (out, &said) in out.iter_mut().zip(said) {
+        *out = out.saturating_add(said);
     }
 }
 

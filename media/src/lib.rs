@@ -26,7 +26,8 @@ pub mod mix;
 pub mod resample;
 pub mod rtp;
 pub mod schedule;
+pub mod sound;
 pub mod talk;
 pub mod wav;
 
-pub use id::{BridgeId, LegId, PlaybackId};
+pub use id::{BridgeId, LegId, PlaybackId, Target};

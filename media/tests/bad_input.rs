@@ -8,7 +8,7 @@ use std::time::Duration;
 use stasis_bus::{Bus, PullSubscription, Settings, Topic};
 use stasis_media::codec::EncodeSettings;
 use stasis_media::dtmf::Digit;
-use stasis_media::event::{DtmfReceived, Joined, PlaybackFinished, RtpReceived};
+use stasis_media::event::{DtmfReceived, Joined, PlaybackChanged, PlaybackState, RtpReceived};
 use stasis_media::frame::SampleRate;
 use stasis_media::io::{
     ControlError, Media, MediaSettings, RecordError, Recording, RecordingFailed, RecordingFinished,
@@ -16,8 +16,8 @@ use stasis_media::io::{
 };
 use stasis_media::leg::Direction;
 use stasis_media::rtp::{Header, ReceiveSettings, RtpSeq, write_packet};
-use stasis_media::wav::{Pcm, Repeat, WavError};
-use stasis_media::{BridgeId, LegId};
+use stasis_media::wav::{Pcm, Player, Repeat, WavError};
+use stasis_media::{BridgeId, LegId, PlaybackId};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -73,9 +73,20 @@ impl Studio {
     /// Fails unless the conference goes on.
     fn plays(&mut self) {
         let sound = Pcm::new(SampleRate::Hz8000, vec![1; 320]);
-        let playback = self.media.play(self.bridge, &sound, Repeat::Once).unwrap();
-        let finished: PlaybackFinished = self.next();
-        assert_eq!((finished.playback, finished.complete), (playback, true));
+        let playback = self.media.play(self.bridge, Player::new(sound, Repeat::Once)).unwrap();
+        self.is_played(playback);
+    }
+
+    /// Waits until a playback has been heard to its end.
+    fn is_played(&mut self, playback: PlaybackId) {
+        loop {
+            let changed: PlaybackChanged = self.next();
+            assert_eq!(changed.playback, playback);
+            if changed.state == PlaybackState::Done {
+                return;
+            }
+            assert_eq!(changed.state, PlaybackState::Playing);
+        }
     }
 }
 
@@ -275,8 +286,8 @@ fn a_recording_that_takes_the_place_of_another_is_not_ended_by_finishing_that_on
 fn a_sound_at_another_rate_than_the_bridges_is_played_all_the_same() {
     let mut studio = Studio::open();
     let wide = Pcm::new(SampleRate::Hz48000, vec![1; 960]);
-    let id = studio.media.play(studio.bridge, &wide, Repeat::Once).unwrap();
-    assert_eq!(studio.next::<PlaybackFinished>().playback, id);
+    let id = studio.media.play(studio.bridge, Player::new(wide, Repeat::Once)).unwrap();
+    studio.is_played(id);
     studio.plays();
 }
 
@@ -322,7 +333,7 @@ fn orders_for_a_leg_that_is_gone_are_errors_and_those_on_their_way_do_no_harm() 
     let sound = Pcm::new(SampleRate::Hz8000, vec![1; 160]);
     assert!(matches!(studio.media.join(new, gone), Err(ControlError::NoBridge(_))));
     assert!(matches!(
-        studio.media.play(gone, &sound, Repeat::Once),
+        studio.media.play(gone, Player::new(sound, Repeat::Once)),
         Err(ControlError::NoBridge(id)) if id == gone
     ));
     assert!(matches!(studio.media.tap(gone, 1), Err(ControlError::NoBridge(_))));

@@ -9,7 +9,7 @@ use stasis_media::event::BridgeRateChanged;
 use stasis_media::frame::SampleRate;
 use stasis_media::io::{BridgeRate, BridgeSettings, Media, MediaSettings, RtpLeg};
 use stasis_media::rtp::{Payloads, ReceiveSettings};
-use stasis_media::wav::{Pcm, Repeat};
+use stasis_media::wav::{Pcm, Player, Repeat};
 
 const NARROW: SampleRate = SampleRate::Hz8000;
 const MIDDLE: SampleRate = SampleRate::Hz16000;
@@ -34,7 +34,7 @@ fn a_bridge_has_the_highest_rate_that_a_leg_in_it_can_use_and_everything_comes_b
     };
     let legs = [Codec::PCMU, Codec::G722, Codec::L16.at(WIDE).unwrap()].map(leg);
     let sound = Pcm::new(NARROW, vec![100; 8_000]);
-    media.play(automatic, &sound, Repeat::Forever).unwrap();
+    media.play(automatic, Player::new(sound, Repeat::Forever)).unwrap();
     let _samples = media.tap(automatic, 1).unwrap();
     let rates = || [automatic, capped, fixed].map(|bridge| media.bridge_rate(bridge).unwrap());
     assert_eq!(rates(), [NARROW; 3]);

@@ -7,7 +7,7 @@ mod common {
 
 use common::room::{Phone, Room, SILENCE, Tone, db, join, peak_of};
 use stasis_bus::PullSubscription;
-use stasis_media::bridge::{BridgeKind, Playback, RateChange, Tap};
+use stasis_media::bridge::{BridgeKind, RateChange, Tap};
 use stasis_media::codec::Codec;
 use stasis_media::dtmf::{Digit, ToneGenerator};
 use stasis_media::engine::{Order, Retired};
@@ -18,6 +18,7 @@ use stasis_media::frame::{Frame, SampleRate};
 use stasis_media::gain::Gain;
 use stasis_media::leg::{Direction, LegSetting, Role};
 use stasis_media::rtp::Payloads;
+use stasis_media::sound::Playback;
 use stasis_media::wav::{Pcm, Player, Repeat};
 use stasis_media::{BridgeId, PlaybackId};
 
@@ -241,7 +242,7 @@ fn those_on_hold_hear_music_unless_somebody_announces_and_never_each_other() {
     let bridge = room.add_bridge_as(0, NARROW, |bridge| bridge.with_kind(BridgeKind::Holding));
     let mut phones = phones(&mut room, 3, bridge, NARROW);
     let mut tones = tones();
-    room.order(Order::HoldMusic(bridge, sound(1, MUSIC, WIDE, NARROW)));
+    room.order(Order::Music(bridge.into(), Some(sound(1, MUSIC, WIDE, NARROW))));
     let announcer = phones[2].id;
     // Who announces, and what is played: heard are music, prompt and announcer.
     let role = |role| Order::Set(announcer, LegSetting::Role(role));
@@ -250,9 +251,9 @@ fn those_on_hold_hear_music_unless_somebody_announces_and_never_each_other() {
         (None, [true, false, false]),
         (Some(role(Role::Announcer)), [false, false, true]),
         (Some(mute(true)), [true, false, false]),
-        (Some(Order::Play(bridge, sound(2, PROMPT, NARROW, NARROW))), [false, true, false]),
+        (Some(Order::Play(bridge.into(), sound(2, PROMPT, NARROW, NARROW))), [false, true, false]),
         (Some(mute(false)), [false, true, true]),
-        (Some(Order::StopPlaying(bridge)), [false, false, true]),
+        (Some(Order::StopPlaying(bridge.into())), [false, false, true]),
         (Some(Order::Leave(announcer)), [true, false, false]),
     ];
     for (step, (order, heard)) in steps.into_iter().enumerate() {
@@ -304,7 +305,7 @@ fn of_many_talkers_the_loudest_are_heard_and_that_does_not_flap() {
 /// A change of rate for all these phones, and what is played and tapped.
 fn change(phones: &[Phone], rate: SampleRate) -> Box<RateChange> {
     let legs = phones.iter().map(|phone| (phone.id, phone.rate()));
-    Box::new(RateChange::new(rate, legs).with_playback(NARROW).with_tap(WIDE).with_music(NARROW))
+    Box::new(RateChange::new(rate, legs).with_playback(PlaybackId::new(0, 1), NARROW).with_tap(WIDE).with_music(NARROW))
 }
 
 #[test]
@@ -316,7 +317,7 @@ fn a_bridge_goes_over_to_another_rate_without_a_gap_or_a_click() {
     let (tap, mut samples) = Tap::at(WIDE, 20, NARROW);
     room.order(Order::Record(bridge, Box::new(tap)));
     const PLAYED: f64 = 700.0;
-    room.order(Order::Play(bridge, sound(1, PLAYED, NARROW, NARROW)));
+    room.order(Order::Play(bridge.into(), sound(1, PLAYED, NARROW, NARROW)));
     let mut tones = tones();
     talk(&mut room, &mut phones, &mut tones, 60);
     let mut rate = NARROW;

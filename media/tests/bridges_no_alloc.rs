@@ -8,13 +8,14 @@ mod common {
 
 use common::alloc::{NONE, counts_of};
 use common::room::{Phone, Room, Tone, join};
-use stasis_media::bridge::{Bridge, BridgeKind, Playback, RateChange, Tap};
+use stasis_media::bridge::{Bridge, BridgeKind, RateChange, Tap};
 use stasis_media::codec::Codec;
 use stasis_media::engine::{Order, Retired};
 use stasis_media::frame::{Frame, SampleRate};
 use stasis_media::gain::Gain;
 use stasis_media::leg::{Direction, LegSetting, Role};
 use stasis_media::rtp::Payloads;
+use stasis_media::sound::Playback;
 use stasis_media::wav::{Pcm, Player, Repeat};
 use stasis_media::{BridgeId, LegId, PlaybackId};
 
@@ -62,7 +63,9 @@ impl Hall {
         let (before, after) = (rates[round % 5], rates[(round + 1) % 5]);
         let change = |rate| {
             let change = RateChange::new(rate, self.legs.iter().copied());
-            Box::new(change.with_music(WIDE).with_playback(NARROW).with_tap(WIDE))
+            Box::new(
+                change.with_music(WIDE).with_playback(PlaybackId::new(0, 1), NARROW).with_tap(WIDE),
+            )
         };
         let sound = |rate: SampleRate, to| {
             let player = Player::new(Pcm::new(rate, vec![3_000; 48_000]), Repeat::Forever);
@@ -94,14 +97,14 @@ impl Hall {
             (96, Order::Set(leader, LegSetting::Gain(Direction::Out, Gain::from_db(-3.0)))),
             (97, Order::Set(leader, LegSetting::Gain(Direction::Out, Gain::UNITY))),
             (99, Order::Set(leader, LegSetting::AbsorbDtmf(false))),
-            (100, Order::HoldMusic(self.holding, sound(WIDE, NARROW))),
+            (100, Order::Music(self.holding.into(), Some(sound(WIDE, NARROW)))),
             (125, Order::Set(leader, LegSetting::Role(Role::Announcer))),
-            (130, Order::Play(self.holding, sound(NARROW, NARROW))),
+            (130, Order::Play(self.holding.into(), sound(NARROW, NARROW))),
             (131, Order::ChangeRate(self.holding, change(WIDE))),
-            (135, Order::StopPlaying(self.holding)),
+            (135, Order::StopPlaying(self.holding.into())),
             (136, Order::Set(leader, LegSetting::Role(Role::Participant))),
             (140, Order::ChangeRate(self.holding, change(NARROW))),
-            (145, Order::StopHoldMusic(self.holding)),
+            (145, Order::Music(self.holding.into(), None)),
         ]);
         script.extend(all(98, muted(false)));
         script.extend(join_all(110, self.holding, NARROW));

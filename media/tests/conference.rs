@@ -9,19 +9,20 @@ use std::time::Duration;
 
 use common::room::{Dice, Phone, Room, SILENCE, Tick, Tone, db, join, peak_of};
 use stasis_bus::{PullSubscription, Stamp};
-use stasis_media::bridge::{Bridge, Playback, Tap};
+use stasis_media::bridge::{Bridge, Tap};
 use stasis_media::codec::{Codec, EncodeSettings};
 use stasis_media::device::device_edge;
 use stasis_media::dtmf::{Digit, ToneGenerator};
 use stasis_media::engine::{Order, Retired};
 use stasis_media::event::{
-    DtmfBegan, DtmfReceived, DtmfSource, Joined, Left, PlaybackFinished, PlaybackStarted,
-    RtpReceived, RtpSent, SourceLearned, TalkingStarted, TalkingStopped,
+    DtmfBegan, DtmfReceived, DtmfSource, Joined, Left, PlaybackChanged, RtpReceived, RtpSent,
+    SourceLearned, TalkingStarted, TalkingStopped,
 };
 use stasis_media::frame::{Frame, SampleRate};
 use stasis_media::leg::{Direction, Edge, Leg, LegSetting};
 use stasis_media::rtp::{Header, Payloads, RtpSeq, write_packet};
 use stasis_media::schedule::PERIOD;
+use stasis_media::sound::{Playback, PlaybackControl};
 use stasis_media::wav::{Pcm, Player, Repeat};
 use stasis_media::{BridgeId, LegId, PlaybackId};
 
@@ -149,11 +150,8 @@ fn told(events: &mut PullSubscription) -> Vec<(Stamp, String)> {
             format!("{} pressed {} {}", e.leg, e.digit, source(e.source))
         } else if let Some(e) = message.downcast_ref::<SourceLearned>() {
             format!("{} is at {}", e.leg, e.address.port())
-        } else if let Some(e) = message.downcast_ref::<PlaybackStarted>() {
-            format!("{} starts on {}", e.playback, e.bridge)
-        } else if let Some(e) = message.downcast_ref::<PlaybackFinished>() {
-            let how = if e.complete { "complete" } else { "stopped" };
-            format!("{} {how} on {}", e.playback, e.bridge)
+        } else if let Some(e) = message.downcast_ref::<PlaybackChanged>() {
+            format!("{} to {} is {:?}", e.playback, e.target, e.state)
         } else if let Some(e) = message.downcast_ref::<RtpReceived>() {
             format!("{} received {}", e.leg, e.stats.packets)
         } else if let Some(e) = message.downcast_ref::<RtpSent>() {
@@ -188,10 +186,14 @@ fn a_conference_is_told_in_order_and_on_the_grid_of_ticks() {
         match tick {
             5 => room.join(phone.id, bridge, WIDE),
             50 => phone.sender.press(digit('9'), Duration::from_millis(100)).unwrap(),
-            120 => room.order(Order::Play(bridge, playback(7, WIDE, 9_600, Repeat::Once))),
-            140 => room.order(Order::Play(bridge, playback(8, WIDE, 9_600, Repeat::Forever))),
-            150 => room.order(Order::Play(bridge, playback(9, WIDE, 9_600, Repeat::Forever))),
-            160 => room.order(Order::StopPlaying(bridge)),
+            120 => room.order(Order::Play(bridge.into(), playback(7, WIDE, 9_600, Repeat::Once))),
+            140 => room.order(Order::Play(bridge.into(), playback(8, WIDE, 960, Repeat::Forever))),
+            150 => room.order(Order::Play(bridge.into(), playback(9, WIDE, 960, Repeat::Forever))),
+            151 => {
+                let first = PlaybackId::new(0, 8);
+                room.order(Order::Control(bridge.into(), first, PlaybackControl::Stop));
+            }
+            160 => room.order(Order::StopPlaying(bridge.into())),
             180 => room.order(Order::Leave(phone.id)),
             190 => room.order(Order::RemoveLeg(phone.id)),
             _ => {}
@@ -226,12 +228,13 @@ fn a_conference_is_told_in_order_and_on_the_grid_of_ticks() {
             "leg-2 pressed 9 event",
             "leg-2 talks",
             "leg-2 talked 600 ms",
-            "playback-7 starts on bridge-1",
-            "playback-7 complete on bridge-1",
-            "playback-8 starts on bridge-1",
-            "playback-8 stopped on bridge-1",
-            "playback-9 starts on bridge-1",
-            "playback-9 stopped on bridge-1",
+            "playback-7 to bridge-1 is Playing",
+            "playback-7 to bridge-1 is Done",
+            "playback-8 to bridge-1 is Playing",
+            "playback-9 to bridge-1 is Queued",
+            "playback-8 to bridge-1 is Stopped",
+            "playback-9 to bridge-1 is Playing",
+            "playback-9 to bridge-1 is Stopped",
             "leg-2 left bridge-1",
         ]
     );
@@ -246,9 +249,9 @@ fn a_conference_is_told_in_order_and_on_the_grid_of_ticks() {
     };
     assert_eq!(at("leg-2 joined bridge-1"), 5);
     assert_eq!(at("leg-2 left bridge-1"), 180);
-    assert_eq!(at("playback-7 starts on bridge-1"), 120);
+    assert_eq!(at("playback-7 to bridge-1 is Playing"), 120);
     // 200 ms are ten ticks; in the eleventh there is nothing more.
-    assert_eq!(at("playback-7 complete on bridge-1"), 130);
+    assert_eq!(at("playback-7 to bridge-1 is Done"), 130);
     // The last report: all that was said until the leg was removed, in the tick of its removal.
     let last: Vec<_> = told.iter().rev().take(2).map(|(_, text)| text.as_str()).collect();
     assert_eq!(last[1], "leg-2 received 190");
@@ -471,9 +474,9 @@ fn orders_that_cannot_be_carried_out_come_back_with_their_objects() {
     let back = refused(room, join(second.id, NARROW, small, NARROW));
     assert!(matches!(back, Some(Order::Join { leg, .. }) if leg == second.id), "it is full");
 
-    let back = refused(room, Order::Play(bridge, playback(3, WIDE, 10, Repeat::Once)));
+    let back = refused(room, Order::Play(bridge.into(), playback(3, WIDE, 10, Repeat::Once)));
     assert!(matches!(back, Some(Order::Play(_, playback)) if playback.id().serial() == 3));
-    let back = refused(room, Order::Play(no_bridge, playback(4, NARROW, 10, Repeat::Once)));
+    let back = refused(room, Order::Play(no_bridge.into(), playback(4, NARROW, 10, Repeat::Once)));
     assert!(matches!(back, Some(Order::Play(_, playback)) if playback.id().serial() == 4));
     let (tap, samples) = Tap::new(NARROW, 1);
     let back = refused(room, Order::Record(no_bridge, Box::new(tap)));
@@ -488,7 +491,7 @@ fn orders_that_cannot_be_carried_out_come_back_with_their_objects() {
         Order::Leave(no_leg),
         mute(no_leg, true),
         Order::Press(no_leg, digit('1'), Duration::from_millis(100)),
-        Order::StopPlaying(no_bridge),
+        Order::StopPlaying(no_bridge.into()),
         Order::StopRecording(no_bridge),
     ] {
         assert!(refused(room, order).is_none());

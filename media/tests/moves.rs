@@ -12,7 +12,7 @@ use std::time::Duration;
 use common::room::{Dice, Phone, Room, SILENCE, Tone, join};
 use stasis_bus::{Bus, Settings, Topic};
 use stasis_media::LegId;
-use stasis_media::bridge::{Playback, RateChange, Tap};
+use stasis_media::bridge::{RateChange, Tap};
 use stasis_media::codec::{Codec, EncodeSettings};
 use stasis_media::engine::{Engine, Order};
 use stasis_media::event::{Joined, Left, Moved, Muted};
@@ -21,6 +21,7 @@ use stasis_media::io::{BridgeSettings, ControlError, Media, MediaSettings, RtpLe
 use stasis_media::leg::Direction;
 use stasis_media::rtp::{Packet, Payloads, ReceiveSettings};
 use stasis_media::schedule::PERIOD;
+use stasis_media::sound::Playback;
 use stasis_media::wav::{Pcm, Player, Repeat};
 use stasis_media::{BridgeId, PlaybackId};
 
@@ -59,7 +60,7 @@ fn conference(passed: Passed) -> (Vec<(LegId, Vec<u8>)>, Vec<i16>) {
                 let sound = Pcm::new(NARROW, (0..4_000).map(|n| n as i16).collect::<Vec<_>>());
                 let player = Player::new(sound, Repeat::Once);
                 let playback = Playback::new(PlaybackId::new(0, 90), player);
-                room.order(Order::Play(bridge, Box::new(playback)));
+                room.order(Order::Play(bridge.into(), Box::new(playback)));
             }
             40 => {
                 let legs = phones.iter().map(|phone| (phone.id, NARROW));

@@ -17,20 +17,20 @@ use std::time::Duration;
 use common::alloc::{Counts, NONE, counts_of};
 use common::room::{Phone, Room, SILENCE, Tone, home, join};
 use stasis_bus::{Bus, Delivery, PullSubscription, Settings, Stamp, Topic};
-use stasis_media::bridge::{Bridge, Playback, Tap};
+use stasis_media::bridge::{Bridge, Tap};
 use stasis_media::codec::Codec;
 use stasis_media::device::{CaptureEnd, DeviceEdge, PlaybackEnd, device_edge};
 use stasis_media::dtmf::{Digit, ToneGenerator};
 use stasis_media::engine::{Order, Outside, Retired};
 use stasis_media::event::{
-    DeviceSlipped, DtmfBegan, DtmfNotSent, DtmfReceived, DtmfSource, Joined, Left,
-    PlaybackFinished, PlaybackStarted, RtpReceived, RtpSent, SourceLearned, TalkingStarted,
-    TalkingStopped,
+    DeviceSlipped, DtmfBegan, DtmfNotSent, DtmfReceived, DtmfSource, Joined, Left, PlaybackChanged,
+    PlaybackState, RtpReceived, RtpSent, SourceLearned, TalkingStarted, TalkingStopped,
 };
 use stasis_media::frame::SampleRate;
 use stasis_media::leg::{Direction, Edge, Leg, LegSetting, Rates};
+use stasis_media::sound::Playback;
 use stasis_media::wav::{Pcm, Player, Repeat};
-use stasis_media::{BridgeId, LegId, PlaybackId};
+use stasis_media::{BridgeId, LegId, PlaybackId, Target};
 
 const NARROW: SampleRate = SampleRate::Hz8000;
 const WIDE: SampleRate = SampleRate::Hz48000;
@@ -77,16 +77,16 @@ impl Heard {
         self.learned += is(delivery.downcast_ref::<SourceLearned>().is_some());
         self.sent += is(delivery.downcast_ref::<RtpSent>().is_some());
         self.slipped += is(delivery.downcast_ref::<DeviceSlipped>().is_some());
-        self.started += is(delivery.downcast_ref::<PlaybackStarted>().is_some());
         if let Some(digit) = delivery.downcast_ref::<DtmfReceived>() {
             match digit.source {
                 DtmfSource::InBand => self.in_band.push(digit.digit.as_char()),
                 DtmfSource::TelephoneEvent => self.by_event.push(digit.digit.as_char()),
             }
         }
-        if let Some(finished) = delivery.downcast_ref::<PlaybackFinished>() {
-            self.complete += is(finished.complete);
-            self.stopped += is(!finished.complete);
+        if let Some(changed) = delivery.downcast_ref::<PlaybackChanged>() {
+            self.started += is(changed.state == PlaybackState::Playing);
+            self.complete += is(changed.state == PlaybackState::Done);
+            self.stopped += is(changed.state == PlaybackState::Stopped);
         }
         if let Some(report) = delivery.downcast_ref::<RtpReceived>() {
             self.received += 1;
@@ -164,7 +164,10 @@ impl World {
         };
         let play = |bridge, rate: SampleRate, repeat| {
             let player = Player::new(Pcm::new(rate, vec![3_000; 10_000]), repeat);
-            Order::Play(bridge, Box::new(Playback::new(PlaybackId::new(0, 1), player)))
+            Order::Play(
+                Target::Bridge(bridge),
+                Box::new(Playback::new(PlaybackId::new(0, 1), player)),
+            )
         };
         let guest = Phone::new(LegId::new(7, room.serial()), Codec::PCMA);
         let cell = BridgeId::new(2, room.serial());
@@ -200,7 +203,7 @@ impl World {
             (180, record(narrow, NARROW)),
             (190, record(narrow, NARROW)),
             (200, Order::StopRecording(wide)),
-            (210, Order::StopPlaying(wide)),
+            (210, Order::StopPlaying(wide.into())),
             (220, record(cell, SampleRate::Hz16000)),
             (220, play(cell, SampleRate::Hz16000, Repeat::Forever)),
             (240, Order::RemoveBridge(cell)),

@@ -7,7 +7,6 @@
 use super::audience::{self, Audiences};
 use super::rate_change::{self, RateChange};
 use super::seats::Seats;
-use super::sounds::Sounds;
 use super::sum::Sum;
 use super::talkers::Talkers;
 use super::tap::Tap;
@@ -16,6 +15,7 @@ use crate::engine::Outside;
 use crate::frame::SampleRate;
 use crate::id::{Arena, BridgeId, LegId};
 use crate::leg::{Blend, Era, Leg, Role};
+use crate::sound::Sounds;
 
 /// All that a bridge needs while somebody is in it; some 60 KB. Made where allocation is allowed.
 pub struct Mixer {
@@ -219,7 +219,7 @@ impl Mixer {
                 sum.add(said.samples());
             }
         }
-        setting.sounds.add_to(era, sum);
+        setting.sounds.for_each(era, |said| sum.add(said));
         sum.end();
     }
 

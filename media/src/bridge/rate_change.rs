@@ -5,7 +5,7 @@
 //! that is heard passes over from one to the other. So nobody hears a gap or a click.
 
 use crate::frame::SampleRate;
-use crate::id::LegId;
+use crate::id::{LegId, PlaybackId};
 use crate::leg::{Rates, between};
 use crate::resample::Resampler;
 
@@ -19,8 +19,8 @@ pub struct RateChange {
     /// The rate before, as far as the one who ordered the change knows.
     pub(crate) from: Option<SampleRate>,
     pub(crate) legs: Vec<(LegId, Option<Box<Rates>>)>,
-    pub(super) playback: Option<Box<Resampler>>,
-    pub(super) music: Option<Box<Resampler>>,
+    playbacks: Vec<(PlaybackId, Option<Box<Resampler>>)>,
+    pub(crate) music: Option<Box<Resampler>>,
     pub(super) tap: Option<Box<Resampler>>,
 }
 
@@ -29,12 +29,12 @@ impl RateChange {
     pub fn new(rate: SampleRate, legs: impl IntoIterator<Item = (LegId, SampleRate)>) -> Self {
         let rates = |(id, leg)| (id, Some(Box::new(Rates::new(leg, rate))));
         let legs = legs.into_iter().map(rates).collect();
-        RateChange { rate, from: None, legs, playback: None, music: None, tap: None }
+        RateChange { rate, from: None, legs, playbacks: Vec::new(), music: None, tap: None }
     }
 
-    /// Also for what is played, at `sound`.
-    pub fn with_playback(mut self, sound: SampleRate) -> Self {
-        self.playback = Some(Box::new(between(sound, self.rate)));
+    /// Also for a playback of sounds at `sound`, heard or queued.
+    pub fn with_playback(mut self, playback: PlaybackId, sound: SampleRate) -> Self {
+        self.playbacks.push((playback, Some(Box::new(between(sound, self.rate)))));
         self
     }
 
@@ -55,10 +55,17 @@ impl RateChange {
         self.rate
     }
 
+    /// The converter for a playback.
+    pub(crate) fn converter_for(&mut self, playback: PlaybackId) -> Option<Box<Resampler>> {
+        self.playbacks.iter_mut().find(|(id, _)| *id == playback)?.1.take()
+    }
+
     /// Converters that are in it.
     pub(crate) fn converters(&self) -> usize {
         let of_legs = self.legs.iter().filter(|(_, rates)| rates.is_some()).count();
-        let others = [&self.playback, &self.music, &self.tap];
-        of_legs + others.into_iter().flatten().count()
+        let of_playbacks =
+            self.playbacks.iter().filter(|(_, converter)| converter.is_some()).count();
+        let others = [&self.music, &self.tap];
+        of_legs + of_playbacks + others.into_iter().flatten().count()
     }
 }

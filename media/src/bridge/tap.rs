@@ -1,10 +1,10 @@
 //! A tap: a listener on its way to a file.
 
-use super::converters::Converters;
 use crate::frame::{Frame, SampleRate};
 use crate::gain::{fade_in, fade_out};
 use crate::leg::{Blend, Era, convert};
 use crate::resample::Resampler;
+use crate::sound::Converters;
 
 /// A listener on its way to a file: the media thread's end of a ring of samples. It is retired when
 /// it is taken off, and when nobody reads it any more.

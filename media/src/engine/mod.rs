@@ -12,13 +12,14 @@ use std::time::Duration;
 
 use stasis_bus::{RtPublisher, Stamp};
 
-use crate::bridge::{Bridge, Playback, RateChange, Room, Tap};
+use crate::bridge::{Bridge, RateChange, Room, Tap};
 use crate::dtmf::Digit;
 use crate::event::{Joined, Left, Moved};
 use crate::frame::SampleRate;
-use crate::id::{Arena, BridgeId, LegId};
-use crate::leg::{Leg, LegSetting, Rates};
+use crate::id::{Arena, BridgeId, LegId, PlaybackId, Target};
+use crate::leg::{Direction, Leg, LegSetting, Rates};
 use crate::resample::Resampler;
+use crate::sound::{Playback, PlaybackControl};
 
 /// What the engine is told to do.
 pub enum Order {
@@ -50,19 +51,21 @@ pub enum Order {
     Set(LegId, LegSetting),
     /// Sends a digit to a leg's party, for so long.
     Press(LegId, Digit, Duration),
-    /// Plays to a bridge, in place of what is playing.
-    Play(BridgeId, Box<Playback>),
-    /// Stops what is playing to a bridge.
-    StopPlaying(BridgeId),
+    /// Plays to a leg or a bridge, when what was to be played before is over.
+    Play(Target, Box<Playback>),
+    /// Does something to a playback.
+    Control(Target, PlaybackId, PlaybackControl),
+    /// Stops all that is played to a leg or a bridge, and what waits to be.
+    StopPlaying(Target),
+    /// The music of a leg on hold, or of a holding bridge, in place of what it has; or none. It is heard
+    /// while nothing is played. Nobody is told when it begins and ends.
+    Music(Target, Option<Box<Playback>>),
+    /// Has a leg hear (out), or those in its bridge hear of it (in), what comes by a pipe.
+    Pipe(LegId, Direction, Box<Playback>),
     /// Sends the whole room to a tap, in place of the one that it goes to.
     Record(BridgeId, Box<Tap>),
     /// Takes the tap off.
     StopRecording(BridgeId),
-    /// The music of a holding bridge, in place of what it has; played on and on, from a sound that
-    /// repeats. Nobody is told when it begins and ends.
-    HoldMusic(BridgeId, Box<Playback>),
-    /// A holding bridge has no music any more.
-    StopHoldMusic(BridgeId),
     /// Only so many are heard in a bridge, the loudest; or everybody.
     LimitTalkers(BridgeId, Option<usize>),
     /// A bridge goes over to another rate, without a gap or a click: within 60 ms.
@@ -78,7 +81,12 @@ impl Order {
             | Order::Join { leg, .. }
             | Order::Leave(leg)
             | Order::Set(leg, _)
-            | Order::Press(leg, ..) => Some(*leg),
+            | Order::Press(leg, ..)
+            | Order::Pipe(leg, ..)
+            | Order::Play(Target::Leg(leg), _)
+            | Order::Control(Target::Leg(leg), ..)
+            | Order::StopPlaying(Target::Leg(leg))
+            | Order::Music(Target::Leg(leg), _) => Some(*leg),
             _ => None,
         }
     }
@@ -176,27 +184,43 @@ impl Engine {
                     leg.press(digit, duration, now, publisher);
                 }
             }
-            Order::Play(id, playback) => match self.bridge_at(id, playback.rate()) {
-                Some(bridge) => {
-                    bridge.play(playback, now, publisher, outside);
-                    self.wake(id);
+            Order::Play(target, playback) => {
+                if let Err(playback) = self.play(target, playback, now, publisher) {
+                    outside.retire(Retired::Refused(Order::Play(target, playback)));
                 }
-                None => outside.retire(Retired::Refused(Order::Play(id, playback))),
-            },
-            Order::StopPlaying(bridge) => {
+            }
+            Order::Control(Target::Bridge(id), playback, control) => {
+                if let Some(bridge) = self.bridges.get_mut(id.0) {
+                    bridge.control(playback, control, now, publisher, outside);
+                }
+            }
+            Order::Control(Target::Leg(id), playback, control) => {
+                if let Some(leg) = self.legs.get_mut(id.0) {
+                    leg.control(playback, control, now, publisher, outside);
+                }
+            }
+            Order::StopPlaying(Target::Bridge(bridge)) => {
                 if let Some(bridge) = self.bridges.get_mut(bridge.0) {
                     bridge.stop_playing(now, publisher, outside);
                 }
             }
-            Order::HoldMusic(id, music) => match self.bridge_at(id, music.rate()) {
-                Some(bridge) => {
-                    bridge.set_music(Some(music), outside);
+            Order::StopPlaying(Target::Leg(leg)) => {
+                if let Some(leg) = self.legs.get_mut(leg.0) {
+                    leg.stop_playing(now, publisher, outside);
                 }
-                None => outside.retire(Retired::Refused(Order::HoldMusic(id, music))),
-            },
-            Order::StopHoldMusic(bridge) => {
-                if let Some(bridge) = self.bridges.get_mut(bridge.0) {
-                    bridge.set_music(None, outside);
+            }
+            Order::Music(target, music) => {
+                if let Err(music) = self.set_music(target, music, outside) {
+                    outside.retire(Retired::Refused(Order::Music(target, Some(music))));
+                }
+            }
+            Order::Pipe(id, direction, pipe) => {
+                let refused = match self.leg_at(id, pipe.rate()) {
+                    Some(leg) => leg.add_pipe(direction, pipe).err(),
+                    None => Some(pipe),
+                };
+                if let Some(pipe) = refused {
+                    outside.retire(Retired::Refused(Order::Pipe(id, direction, pipe)));
                 }
             }
             Order::Record(id, tap) => match self.bridge_at(id, tap.rate()) {
@@ -233,6 +257,61 @@ impl Engine {
         let Order::Join { leg, bridge, .. } = order else { return false };
         let is_in = self.legs.get(leg.0).is_some_and(|leg| leg.bridge() == Some(*bridge));
         !is_in && self.bridges.get(bridge.0).is_some_and(Bridge::is_full)
+    }
+
+    /// Plays, if who is to hear it is there, has this rate, and not too much waits.
+    fn play(
+        &mut self,
+        target: Target,
+        playback: Box<Playback>,
+        now: Stamp,
+        publisher: &mut RtPublisher,
+    ) -> Result<(), Box<Playback>> {
+        match target {
+            Target::Bridge(id) => match self.bridge_at(id, playback.rate()) {
+                Some(bridge) => {
+                    bridge.play(playback, now, publisher)?;
+                    self.wake(id);
+                    Ok(())
+                }
+                None => Err(playback),
+            },
+            Target::Leg(id) => match self.leg_at(id, playback.rate()) {
+                Some(leg) => leg.play(playback, now, publisher),
+                None => Err(playback),
+            },
+        }
+    }
+
+    /// Gives music, if who is to hear it is there and has this rate.
+    fn set_music(
+        &mut self,
+        target: Target,
+        music: Option<Box<Playback>>,
+        outside: &mut impl Outside,
+    ) -> Result<(), Box<Playback>> {
+        let rate = music.as_ref().and_then(|music| music.rate());
+        match target {
+            Target::Bridge(id) => match self.bridges.get_mut(id.0) {
+                Some(bridge) if rate.is_none_or(|rate| rate == bridge.rate()) => {
+                    bridge.set_music(music, outside);
+                    Ok(())
+                }
+                _ => music.map_or(Ok(()), Err),
+            },
+            Target::Leg(id) => match self.legs.get_mut(id.0) {
+                Some(leg) if rate.is_none_or(|rate| rate == leg.rate()) => {
+                    leg.set_music(music, outside);
+                    Ok(())
+                }
+                _ => music.map_or(Ok(()), Err),
+            },
+        }
+    }
+
+    /// The leg, if it is there and this is its rate.
+    fn leg_at(&mut self, id: LegId, rate: Option<SampleRate>) -> Option<&mut Leg> {
+        self.legs.get_mut(id.0).filter(|leg| rate == Some(leg.rate()))
     }
 
     /// The bridge, if it is there and this is its rate now.
@@ -324,6 +403,7 @@ impl Engine {
         while let Some(mut leg) = self.legs.pop() {
             self.part(&mut leg, now, publisher, outside);
             leg.forget_past(outside);
+            leg.forget_sounds(now, publisher, outside);
             leg.report(now, publisher);
             outside.retire(Retired::Leg(leg));
         }
@@ -418,6 +498,7 @@ impl Engine {
             bridge.keep_tail(&mut leg);
         }
         leg.forget_past(outside);
+        leg.forget_sounds(now, publisher, outside);
         leg.report(now, publisher);
         outside.retire(Retired::Leg(leg));
     }

@@ -148,6 +148,11 @@ impl Lane {
         self.silent && self.ear.is_open() && !self.leaving
     }
 
+    /// Whether the leg is on hold: then it hears nothing of the bridge.
+    pub(crate) fn hold(&mut self, held: bool) {
+        self.ear.set(if held { 0.0 } else { 1.0 });
+    }
+
     /// Brings a tick of the bridge to the leg, into `out`: in the place of what is there, or, with
     /// `more`, on top of it. `mix` is used up.
     pub(crate) fn hear(&mut self, mix: &mut Frame, blend: Blend, more: bool, out: &mut Frame) {

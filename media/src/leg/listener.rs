@@ -42,7 +42,9 @@ impl Leg {
     pub(crate) fn share_key(&self) -> Option<ShareKey> {
         let Edge::Rtp(rtp) = &self.edge else { return None };
         let hears_all = self.present.as_ref().is_some_and(|lane| lane.hears_all())
-            && self.past.as_ref().is_none_or(|lane| !lane.leaving);
+            && self.past.as_ref().is_none_or(|lane| !lane.leaving)
+            && !self.hears_more()
+            && !self.held;
         let plain = hears_all && self.ears.fader.is_open() && rtp.receiver.remote().is_some();
         plain.then(|| rtp.sender.share_key())?
     }

@@ -33,6 +33,11 @@ pub enum LegSetting {
     Gain(Direction, Gain),
     /// What it is in its bridge.
     Role(Role),
+    /// On hold: it neither hears its bridge nor is heard there, but it hears its music, and what is
+    /// played to it.
+    Hold(bool),
+    /// It hears itself.
+    Echo(bool),
     /// Digits that it sends as tones are kept from the others; they are told of as always. What it
     /// says is 40 ms later by it: a tone has to be known before it goes out.
     AbsorbDtmf(bool),

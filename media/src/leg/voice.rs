@@ -78,6 +78,12 @@ impl Voice {
         self.level.fader.apply(self.frame.samples_mut());
     }
 
+    /// Says more, whatever else it says.
+    pub(super) fn add(&mut self, said: &[i16]) {
+        super::add(self.frame.samples_mut(), said);
+        self.silent = false;
+    }
+
     pub(super) fn frame(&self) -> &Frame {
         &self.frame
     }
@@ -125,13 +131,13 @@ impl Absorber {
                 swap(frame, late);
                 fade_in(frame.samples_mut());
                 fade_out(now.samples_mut());
-                add(frame, &now);
+                super::add(frame.samples_mut(), now.samples());
                 self.delayed = true;
             }
             (true, false) => {
                 fade_out(late.samples_mut());
                 fade_in(frame.samples_mut());
-                add(frame, late);
+                super::add(frame.samples_mut(), late.samples());
                 self.past.iter_mut().for_each(|past| past.samples_mut().fill(0));
                 self.delayed = false;
             }
@@ -146,10 +152,4 @@ impl Absorber {
 
 fn swap(frame: &mut Frame, late: &mut Frame) {
     frame.samples_mut().swap_with_slice(late.samples_mut());
-}
-
-fn add(frame: &mut Frame, other: &Frame) {
-    for (sample, &other) in frame.samples_mut().iter_mut().zip(other.samples()) {
-        *sample = sample.saturating_add(other);
-    }
 }

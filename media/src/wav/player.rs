@@ -52,6 +52,11 @@ impl Player {
         &self.pcm
     }
 
+    /// What happens at its end.
+    pub fn repeat(&self) -> Repeat {
+        self.repeat
+    }
+
     /// The next sample's place in the sound.
     pub fn position(&self) -> usize {
         self.position

@@ -1,6 +1,6 @@
 //! The control side's books: which objects are on which media thread, and which rates suit them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use stasis_bus::ring::{Consumer, Pop};
 
@@ -8,11 +8,11 @@ use super::balance;
 use super::error::ControlError;
 use super::settings::{BridgeRate, MediaSettings};
 use super::world::Returned;
-use crate::bridge::{Mixer, Playback, RateChange, Room, Seats};
+use crate::bridge::{Mixer, RateChange, Room, Seats};
 use crate::engine::{Order, Retired};
 use crate::frame::SampleRate;
-use crate::id::{BridgeId, Key, LegId, PlaybackId};
-use crate::wav::{Pcm, Player, Repeat};
+use crate::id::{BridgeId, Key, LegId, PlaybackId, Target};
+use crate::sound::Playback;
 
 /// Parcels that may be under way at a time.
 pub(super) const MOST_PARCELS: usize = 1_024;
@@ -36,6 +36,8 @@ pub(super) struct Desk {
     refused: Vec<(LegId, BridgeId)>,
     /// Bridges that nobody may be in any more.
     vacated: Vec<BridgeId>,
+    /// What is played, and to whom.
+    playbacks: HashMap<PlaybackId, (Target, SampleRate)>,
     /// Legs and bridges, by the threads that they are on.
     population: Vec<(usize, usize)>,
 }
@@ -59,8 +61,9 @@ pub(super) struct BridgeBook {
     wanted: BridgeRate,
     /// What it was told to mix at.
     pub(super) rate: SampleRate,
-    /// The rates of what is played and tapped, as far as it may still be.
-    pub(super) playback: Option<SampleRate>,
+    /// What may be heard, or wait to be.
+    playbacks: BTreeSet<PlaybackId>,
+    /// The rates of its music and its tap, as far as they may still be there.
     pub(super) music: Option<SampleRate>,
     pub(super) tap: Option<SampleRate>,
     /// The thread that it is on, or on the way to.
@@ -114,7 +117,7 @@ impl BridgeBook {
         BridgeBook {
             wanted,
             rate,
-            playback: None,
+            playbacks: BTreeSet::new(),
             music: None,
             tap: None,
             shard,
@@ -162,6 +165,7 @@ impl Desk {
             unsettled: Vec::new(),
             refused: Vec::new(),
             vacated: Vec::new(),
+            playbacks: HashMap::new(),
             population: vec![(0, 0); settings.threads],
         }
     }
@@ -308,16 +312,42 @@ impl Desk {
         }
     }
 
-    /// A sound for a bridge.
-    pub(super) fn playback(
-        &mut self,
-        bridge: BridgeId,
-        sound: &Pcm,
-        repeat: Repeat,
-    ) -> Result<Box<Playback>, ControlError> {
-        let rate = self.bridge(bridge)?.rate;
-        let id = PlaybackId::new(0, self.serial());
-        Ok(Box::new(Playback::at(id, Player::new(sound.clone(), repeat), rate)))
+    /// The thread of a leg or a bridge, and the rate of what is to be played to it.
+    pub(super) fn target(&mut self, target: Target) -> Result<(usize, SampleRate), ControlError> {
+        match target {
+            Target::Leg(leg) => self.leg(leg).map(|book| (book.shard, book.rate)),
+            Target::Bridge(bridge) => self.bridge(bridge).map(|book| (book.shard, book.rate)),
+        }
+    }
+
+    /// A name for the next playback.
+    pub(super) fn next_playback(&mut self) -> PlaybackId {
+        PlaybackId::new(0, self.serial())
+    }
+
+    /// A playback of sounds at `rate` is on its way.
+    pub(super) fn played(&mut self, playback: PlaybackId, target: Target, rate: SampleRate) {
+        self.playbacks.insert(playback, (target, rate));
+        if let Target::Bridge(bridge) = target
+            && let Ok(book) = self.bridge(bridge)
+        {
+            book.playbacks.insert(playback);
+        }
+    }
+
+    /// To whom something is played.
+    pub(super) fn target_of(&self, playback: PlaybackId) -> Result<Target, ControlError> {
+        let found = self.playbacks.get(&playback).map(|(target, _)| *target);
+        found.ok_or(ControlError::NoPlayback(playback))
+    }
+
+    /// A playback is over.
+    fn played_out(&mut self, playback: &Playback) {
+        if let Some((Target::Bridge(bridge), _)) = self.playbacks.remove(&playback.id())
+            && let Some(book) = self.bridges.get_mut(bridge.0)
+        {
+            book.playbacks.remove(&playback.id());
+        }
     }
 
     /// A bridge whose legs ask for another rate, and all that it needs for that.
@@ -327,7 +357,10 @@ impl Desk {
                 && let Some(book) = self.bridges.get(id.0)
             {
                 let rates = |leg: &LegId| Some((*leg, self.legs.get(leg.0)?.rate));
-                return Some((id, change(book, rate, book.members.iter().filter_map(rates))));
+                let legs = book.members.iter().filter_map(rates);
+                let played = |id: &PlaybackId| Some((*id, self.playbacks.get(id)?.1));
+                let playbacks = book.playbacks.iter().filter_map(played);
+                return Some((id, change(book, rate, legs, playbacks)));
             }
             self.unsettled.pop();
         }
@@ -413,6 +446,9 @@ impl Desk {
                 self.away -= change.converters();
                 self.rate_refused(*bridge, change);
             }
+            Retired::Playback(playback) | Retired::Refused(Order::Play(_, playback)) => {
+                self.played_out(playback);
+            }
             Retired::Refused(Order::Join { leg, bridge, .. }) => {
                 self.refused.push((*leg, *bridge));
             }
@@ -425,11 +461,12 @@ fn change(
     book: &BridgeBook,
     rate: SampleRate,
     legs: impl Iterator<Item = (LegId, SampleRate)>,
+    playbacks: impl Iterator<Item = (PlaybackId, SampleRate)>,
 ) -> RateChange {
     let mut change = RateChange::new(rate, legs);
     change.from = Some(book.rate);
-    if let Some(sound) = book.playback {
-        change = change.with_playback(sound);
+    for (playback, sound) in playbacks {
+        change = change.with_playback(playback, sound);
     }
     if let Some(sound) = book.music {
         change = change.with_music(sound);

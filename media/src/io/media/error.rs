@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 
-use crate::id::{BridgeId, LegId};
+use crate::id::{BridgeId, LegId, PlaybackId};
 
 /// The error of starting a thread.
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +19,9 @@ pub enum ControlError {
     /// No bridge of this name (any more).
     #[error("there is no {0}")]
     NoBridge(BridgeId),
+    /// No playback of this name (any more).
+    #[error("there is no {0} (any more)")]
+    NoPlayback(PlaybackId),
     /// No thread of this number.
     #[error("there is no thread media-{0}")]
     NoThread(usize),

@@ -16,11 +16,11 @@ use crate::device::DeviceEdge;
 use crate::dtmf::Digit;
 use crate::engine::Order;
 use crate::frame::SampleRate;
-use crate::id::{BridgeId, LegId, PlaybackId};
+use crate::id::{BridgeId, LegId, PlaybackId, Target};
 use crate::io::udp::RtpSocket;
 use crate::leg::{Direction, Edge, Leg, LegSetting, Rates, RtpEdge};
 use crate::rtp::{RtpReceiver, RtpSender, RtpSeq};
-use crate::wav::{Pcm, Repeat};
+use crate::sound::{Playback, PlaybackControl, Playlist};
 
 /// Bridges.
 impl Media {
@@ -255,44 +255,74 @@ impl Media {
 
 /// Sounds.
 impl Media {
-    /// Plays `sound` to a bridge once, or over and over, in place of what is playing.
+    /// Plays to a leg or a bridge, when what was to be played to it before is over. A playlist is to have
+    /// any rate; that of who hears it is best.
     ///
     /// # Errors
-    /// [`ControlError::NoBridge`] or [`ControlError::Busy`].
+    /// [`ControlError::NoLeg`], [`ControlError::NoBridge`] or [`ControlError::Busy`].
     pub fn play(
         &self,
-        bridge: BridgeId,
-        sound: &Pcm,
-        repeat: Repeat,
+        target: impl Into<Target>,
+        list: impl Into<Playlist>,
     ) -> Result<PlaybackId, ControlError> {
+        let (target, list) = (target.into(), list.into());
         let mut desk = self.desk();
-        let playback = desk.playback(bridge, sound, repeat)?;
-        let id = playback.id();
-        self.send_to_bridge(&mut desk, bridge, Order::Play(bridge, playback))?;
-        desk.bridge(bridge)?.playback = Some(sound.rate());
+        let (shard, rate) = desk.target(target)?;
+        let (id, sound) = (desk.next_playback(), list.rate());
+        let playback = Box::new(Playback::at(id, list, rate));
+        self.send(&mut desk, shard, Command::Engine(Order::Play(target, playback)), 1)?;
+        desk.played(id, target, sound);
         Ok(id)
     }
 
-    /// Stops what is playing to a bridge.
+    /// Pauses a playback, jumps in it, stops it, …
     ///
     /// # Errors
-    /// [`ControlError::NoBridge`] or [`ControlError::Busy`].
-    pub fn stop_playing(&self, bridge: BridgeId) -> Result<(), ControlError> {
-        self.order_bridge(bridge, Order::StopPlaying(bridge))
+    /// [`ControlError::NoPlayback`] or [`ControlError::Busy`].
+    pub fn control(
+        &self,
+        playback: PlaybackId,
+        control: PlaybackControl,
+    ) -> Result<(), ControlError> {
+        let mut desk = self.desk();
+        let target = desk.target_of(playback)?;
+        let shard = desk.target(target).map_err(|_| ControlError::NoPlayback(playback))?.0;
+        let order = Order::Control(target, playback, control);
+        self.send(&mut desk, shard, Command::Engine(order), 0)
     }
 
-    /// Gives a holding bridge its music, which repeats; or takes it away.
+    /// Stops all that is played to a leg or a bridge, and what waits to be.
     ///
     /// # Errors
-    /// [`ControlError::NoBridge`] or [`ControlError::Busy`].
-    pub fn hold_music(&self, bridge: BridgeId, music: Option<&Pcm>) -> Result<(), ControlError> {
-        let Some(music) = music else {
-            return self.order_bridge(bridge, Order::StopHoldMusic(bridge));
-        };
+    /// [`ControlError::NoLeg`], [`ControlError::NoBridge`] or [`ControlError::Busy`].
+    pub fn stop_playing(&self, target: impl Into<Target>) -> Result<(), ControlError> {
+        let target = target.into();
         let mut desk = self.desk();
-        let playback = desk.playback(bridge, music, Repeat::Forever)?;
-        self.send_to_bridge(&mut desk, bridge, Order::HoldMusic(bridge, playback))?;
-        desk.bridge(bridge)?.music = Some(music.rate());
+        let shard = desk.target(target)?.0;
+        self.send(&mut desk, shard, Command::Engine(Order::StopPlaying(target)), 0)
+    }
+
+    /// Gives a leg, or a holding bridge, music; or takes it away. It is heard while nothing is played,
+    /// and, in a bridge, nobody announces anything. See [`LegSetting::Hold`] for a leg in a bridge.
+    ///
+    /// # Errors
+    /// [`ControlError::NoLeg`], [`ControlError::NoBridge`] or [`ControlError::Busy`].
+    pub fn music(
+        &self,
+        target: impl Into<Target>,
+        music: Option<Playlist>,
+    ) -> Result<(), ControlError> {
+        let target = target.into();
+        let mut desk = self.desk();
+        let (shard, rate) = desk.target(target)?;
+        let sound = music.as_ref().map(Playlist::rate);
+        let id = desk.next_playback();
+        let playback = music.map(|music| Box::new(Playback::at(id, music, rate)));
+        let objects = usize::from(playback.is_some());
+        self.send(&mut desk, shard, Command::Engine(Order::Music(target, playback)), objects)?;
+        if let Target::Bridge(bridge) = target {
+            desk.bridge(bridge)?.music = sound;
+        }
         Ok(())
     }
 

@@ -6,23 +6,23 @@ use crate::leg::{Era, between};
 use crate::resample::Resampler;
 
 /// A converter, and, while the bridge goes from one rate to another, that of the rate before.
-pub(super) struct Converters {
+pub(crate) struct Converters {
     past: Option<Box<Resampler>>,
     present: Option<Box<Resampler>>,
 }
 
 impl Converters {
     /// Allocates: not for the media thread.
-    pub(super) fn new(from: SampleRate, to: SampleRate) -> Self {
+    pub(crate) fn new(from: SampleRate, to: SampleRate) -> Self {
         Converters { past: None, present: Some(Box::new(between(from, to))) }
     }
 
     /// That to the rate which stays.
-    pub(super) fn present(&self) -> Option<&Resampler> {
+    pub(crate) fn present(&self) -> Option<&Resampler> {
         self.present.as_deref()
     }
 
-    pub(super) fn get(&mut self, era: Era) -> Option<&mut Resampler> {
+    pub(crate) fn get(&mut self, era: Era) -> Option<&mut Resampler> {
         match era {
             Era::Past => self.past.as_deref_mut(),
             Era::Present => self.present.as_deref_mut(),
@@ -30,7 +30,7 @@ impl Converters {
     }
 
     /// The bridge goes over to another rate.
-    pub(super) fn change(&mut self, next: Option<Box<Resampler>>, outside: &mut impl Outside) {
+    pub(crate) fn change(&mut self, next: Option<Box<Resampler>>, outside: &mut impl Outside) {
         let before = std::mem::replace(&mut self.present, next);
         let unheard = if self.past.is_none() {
             self.past = before;
@@ -42,7 +42,7 @@ impl Converters {
     }
 
     /// It has gone over.
-    pub(super) fn settle(&mut self, outside: &mut impl Outside) {
+    pub(crate) fn settle(&mut self, outside: &mut impl Outside) {
         retire(self.past.take(), outside);
     }
 }
