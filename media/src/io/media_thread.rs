@@ -19,6 +19,7 @@ use stasis_bus::ring::{Consumer, Pop, Producer, Refused, ring};
 use stasis_bus::{Bus, Clock, RtPublisher, Topic};
 
 use super::desk::{BridgeBook, Desk, LegBook, vacant};
+use super::lateness::{Lateness, LatenessSnapshot};
 use super::timer::sleep_until;
 use super::udp::RtpSocket;
 use crate::bridge::{Bridge, BridgeKind, Tap};
@@ -117,8 +118,8 @@ struct SharedCounters {
     ticks: AtomicU64,
     missed: AtomicU64,
     skipped: AtomicU64,
-    worst_lateness_us: AtomicU64,
     send_errors: AtomicU64,
+    lateness: Lateness,
 }
 
 /// How an RTP leg is made.
@@ -344,7 +345,7 @@ impl MediaThread {
         self.set(leg, LegSetting::Mute(direction, muted))
     }
 
-    /// Changes a setting of a leg: mute, gain, role, or whether its digits are absorbed.
+    /// Changes a setting of a leg: mute, gain, role, or what becomes of its digits.
     ///
     /// # Errors
     /// [`ControlError::NoLeg`] or [`ControlError::Busy`].
@@ -516,9 +517,14 @@ impl MediaThread {
             ticks: shared.ticks.load(Relaxed),
             missed: shared.missed.load(Relaxed),
             skipped: shared.skipped.load(Relaxed),
-            worst_lateness_us: shared.worst_lateness_us.load(Relaxed),
+            worst_lateness_us: shared.lateness.max_us(),
             send_errors: shared.send_errors.load(Relaxed),
         }
+    }
+
+    /// How late its ticks have begun so far. Allocates.
+    pub fn lateness(&self) -> LatenessSnapshot {
+        self.counters.lateness.snapshot()
     }
 
     /// Ends the conference: everybody leaves, everything comes back and is dropped here. The
@@ -665,7 +671,7 @@ impl World {
         counters.ticks.fetch_add(1, Relaxed);
         counters.missed.fetch_add(u64::from(missed), Relaxed);
         counters.skipped.fetch_add(u64::from(skipped), Relaxed);
-        counters.worst_lateness_us.fetch_max(lateness.as_micros() as u64, Relaxed);
+        counters.lateness.record(lateness);
     }
 }
 

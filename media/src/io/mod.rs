@@ -3,6 +3,7 @@
 mod desk;
 #[cfg(feature = "sound")]
 mod device;
+mod lateness;
 mod media_thread;
 mod recorder;
 mod timer;
@@ -11,6 +12,7 @@ mod virtual_device;
 
 #[cfg(feature = "sound")]
 pub use self::device::{AudioStreams, DeviceError, open_default_device, quiet};
+pub use self::lateness::{Lateness, LatenessSnapshot};
 pub use self::media_thread::{
     BridgeRate, BridgeSettings, ControlError, Counters, MediaSettings, MediaThread, RtpLeg,
     StartError,
