@@ -100,8 +100,11 @@ impl Figures {
             .filter(|(count, _)| *count > 0)
             .map(|(count, what)| format!("{count} {what}"))
             .collect();
-        if self.found("windows") == 0 && self.seconds > 0 {
+        if self.found("windows") == 0 {
             told.push("no stream could be looked at".into());
+        }
+        if self.digits.is_some_and(|(sent, ..)| sent == 0) {
+            told.push("nobody was there to send digits: ask for two talkers a room".into());
         }
         told
     }
@@ -296,6 +299,7 @@ mod tests {
             Figures { events_dropped: 1, ..good() },
             Figures { media_thread_allocs: 1, ..good() },
             Figures { digits: Some((4, 4, 1)), ..good() },
+            Figures { digits: Some((0, 0, 0)), ..good() },
             Figures { recordings_failed: Some(1), ..good() },
         ];
         for figures in bad {

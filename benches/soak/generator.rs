@@ -35,12 +35,13 @@ const TURNS: usize = 4;
 /// A leg that got nothing for so many ticks at the end has a gap, which no later packet would show.
 const MUTE_TICKS: u64 = 10;
 
-/// What each codec does to a pilot.
+/// What each codec does to a pilot: all pass two of them. Opus codes what is heard, not the wave, so
+/// that with it a silent tick is not noticed, and a leg that is missing, doubled or out of step is.
 fn tolerance(codec: CodecName) -> Tolerance {
     match codec {
         CodecName::Pcmu | CodecName::Pcma => Tolerance { level_db: 0.5, turn: 0.05, own_db: 30.0 },
         CodecName::G722 => Tolerance { level_db: 0.7, turn: 0.05, own_db: 30.0 },
-        CodecName::Opus => Tolerance { level_db: 3.0, turn: 0.1, own_db: 20.0 },
+        CodecName::Opus => Tolerance { level_db: 6.0, turn: 0.2, own_db: 20.0 },
     }
 }
 

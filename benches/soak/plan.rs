@@ -68,7 +68,9 @@ pub fn plan(args: &Args) -> Vec<Part> {
             let talkers = talkers.min(size);
             // Half of those that are looked at listen, where there are listeners.
             let listeners = (size - talkers).min(share / 2);
-            let pilots = talkers.min(share - listeners);
+            // Somebody is to send digits.
+            let speakers = if args.dtmf && talkers > 1 { talkers - 1 } else { talkers };
+            let pilots = speakers.min(share - listeners);
             let talks = place < talkers;
             // The rooms that are looked at are spread over all.
             let every = rooms / sampled_rooms;
@@ -118,6 +120,9 @@ mod tests {
                         assert!(part.talks || (part.pilot.is_none() && part.singer.is_none()));
                         assert!(part.pilot.is_none() || part.singer.is_none());
                     }
+                    let can_sing = parts.iter().filter(|p| p.talks).count() > rooms.min(legs);
+                    let sings = parts.iter().any(|p| p.singer.is_some());
+                    assert!(sings || !can_sing, "{line}");
                     let sampled = parts.iter().filter(|p| p.sampled).count();
                     assert!((1..=SAMPLED as usize).contains(&sampled), "{line}: {sampled}");
                 }

@@ -171,7 +171,7 @@ mod tests {
         assert_eq!(voices.digits().0.len() as u64, 16 * DIGIT_EVERY_TICKS);
         let speech = voices.speech(4, Some(2_625));
         let ticks = speech.0.len() as u64;
-        assert!(ticks % 2 == 0 && ticks > 200);
+        assert!(ticks.is_multiple_of(2) && ticks > 200);
         assert_eq!(speech.payload(0), speech.payload(ticks));
         assert!((0..ticks).all(|tick| speech.payload(tick).len() == 160));
     }
