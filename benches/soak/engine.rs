@@ -11,7 +11,7 @@ use std::time::Duration;
 use stasis_bus::{Bus, Delivery, Forward, Settings, Stamp, Subscription, Topic};
 use stasis_media::codec::EncodeSettings;
 use stasis_media::dtmf::Digit;
-use stasis_media::event::DtmfReceived;
+use stasis_media::event::{DtmfReceived, ReceiveSummary, RtpReceived};
 use stasis_media::io::{
     BridgeSettings, ControlError, MediaSettings, MediaThread, RecordError, RtpLeg, sleep_until,
 };
@@ -58,8 +58,12 @@ pub fn patiently<T, E: Busy>(mut order: impl FnMut() -> Result<T, E>) -> Result<
     order()
 }
 
-/// Digits that were told of, by leg.
-type Digits = Arc<Mutex<HashMap<LegId, String>>>;
+/// What was told of the legs.
+#[derive(Default)]
+struct Told {
+    digits: HashMap<LegId, String>,
+    received: HashMap<LegId, ReceiveSummary>,
+}
 
 /// What became of the digits.
 #[derive(Clone, Copy, Debug, Default)]
@@ -82,7 +86,7 @@ pub struct Engine {
     /// The port and the SSRC of each leg.
     pub wires: Vec<(u16, u32)>,
     events: Subscription,
-    digits: Digits,
+    told: Arc<Mutex<Told>>,
     slow: Option<Subscription>,
     recordings: Option<Recordings>,
     churned: Arc<AtomicU64>,
@@ -103,8 +107,10 @@ impl Engine {
         let cells = (2 * ROOM_FOR_EVENTS + ROOM_FOR_SLOW + 16 * legs) as u32;
         let settings = MediaSettings { number: 0, legs, bridges: rooms, cells };
         let media = Arc::new(MediaThread::start(&bus, settings)?);
-        let digits = Digits::default();
-        let events = all.subscribe().capacity(ROOM_FOR_EVENTS).callback(note(digits.clone()))?;
+        let told = Arc::<Mutex<Told>>::default();
+        // All legs at once have something to tell when they go.
+        let room = ROOM_FOR_EVENTS.max(8 * legs);
+        let events = all.subscribe().capacity(room).callback(note(told.clone()))?;
         let slow = args.slow_subscriber.then(|| {
             let never_returns = |_: Delivery| {
                 loop {
@@ -123,7 +129,7 @@ impl Engine {
             rooms: Vec::with_capacity(rooms),
             wires: Vec::with_capacity(legs),
             events,
-            digits,
+            told,
             slow: slow.transpose()?,
             recordings: None,
             churned: Arc::default(),
@@ -234,22 +240,33 @@ impl Engine {
         self.churned.load(Relaxed)
     }
 
-    /// Ends churn and recordings; says how many of these have failed.
+    /// Ends it all, after the load has ended; says how many recordings have failed.
     pub fn finish(&mut self, seconds: u64) -> u64 {
         self.stop_churn.store(true, Relaxed);
         let recordings = self.recordings.take();
-        recordings.map_or(0, |recordings| recordings.finish(&self.media, seconds))
+        let failed = recordings.map_or(0, |recordings| recordings.finish(&self.media, seconds));
+        // Each leg tells of its stream when it goes. Then we have been told all.
+        self.media.clear();
+        self.events.unsubscribe();
+        let _ = self.events.join();
+        failed
     }
 
-    /// What became of the digits, after the load has ended.
+    /// Packets that have come to the engine too late or not at all; known at the end.
+    pub fn lost(&self) -> u64 {
+        let told = self.told.lock().expect("nothing panics while it is held");
+        told.received.values().map(|stats| stats.lost + stats.late).sum()
+    }
+
+    /// What became of the digits; known at the end.
     pub fn digits(&self, seconds: u64) -> DigitFigures {
-        let told = self.digits.lock().expect("nothing panics while it is held");
+        let told = self.told.lock().expect("nothing panics while it is held");
         let mut figures = DigitFigures::default();
         for (part, leg) in self.parts.iter().zip(&self.legs) {
             let count = part.singer.map_or(0, |singer| digits_of(singer, seconds));
             let sent: String =
                 Digit::ALL.iter().cycle().take(count as usize).map(|d| d.as_char()).collect();
-            let heard = told.get(leg).map_or("", String::as_str);
+            let heard = told.digits.get(leg).map_or("", String::as_str);
             figures.sent += count;
             figures.heard += heard.len() as u64;
             figures.wrong_legs += u64::from(sent != heard);
@@ -258,12 +275,15 @@ impl Engine {
     }
 }
 
-/// Keeps the digits that are told of.
-fn note(digits: Digits) -> impl FnMut(Delivery) + Send + 'static {
+/// Keeps what is told of the legs.
+fn note(told: Arc<Mutex<Told>>) -> impl FnMut(Delivery) + Send + 'static {
     move |delivery| {
-        if let Some(told) = delivery.downcast_ref::<DtmfReceived>() {
-            let mut digits = digits.lock().expect("nothing panics while it is held");
-            digits.entry(told.leg).or_default().push(told.digit.as_char());
+        if let Some(digit) = delivery.downcast_ref::<DtmfReceived>() {
+            let mut told = told.lock().expect("nothing panics while it is held");
+            told.digits.entry(digit.leg).or_default().push(digit.digit.as_char());
+        } else if let Some(received) = delivery.downcast_ref::<RtpReceived>() {
+            let mut told = told.lock().expect("nothing panics while it is held");
+            told.received.insert(received.leg, received.stats);
         }
     }
 }

@@ -50,6 +50,8 @@ pub struct Figures {
     /// None: nobody was listened to for them.
     pub digits: Option<(u64, u64, u64)>,
     pub recordings_failed: Option<u64>,
+    /// Packets that came to the engine too late or not at all, from the load's beginning on.
+    pub lost_to_engine: u64,
     pub churned: u64,
     /// What the load's process found.
     pub load: Map<String, Value>,
@@ -89,6 +91,7 @@ impl Figures {
             (self.events_dropped, "events were dropped"),
             (self.media_thread_allocs, "times the media thread allocated"),
             (self.media_thread_frees, "times the media thread freed"),
+            (self.lost_to_engine, "packets came to the engine too late or not at all"),
             (self.send_errors, "datagrams of the engine were not taken"),
             (self.found("not_sent"), "datagrams of the load were not taken"),
             (wrong_legs, "legs had other digits told of than were sent"),
@@ -158,6 +161,7 @@ impl Figures {
         put("process_cpu_percent", round(self.percent(self.process_cpu_ns)));
         let process_us = self.process_cpu_ns as f64 / 1e3;
         put("process_us_per_leg_tick", round(process_us / (self.ticks * self.legs).max(1) as f64));
+        put("lost_to_engine", json!(self.lost_to_engine));
         put("send_errors", json!(self.send_errors));
         put("slow_subscriber_dropped", json!(self.slow_subscriber_dropped));
         put("recordings_failed", json!(self.recordings_failed));
@@ -208,6 +212,7 @@ impl Figures {
                 "packets to the engine, from it",
                 format!("{}, {}", self.found("sent"), self.found("received")),
             ),
+            ("late or lost on the way to it", self.lost_to_engine.to_string()),
             ("gaps in what it sent", self.found("gaps").to_string()),
             (
                 "right mix, by sample",
@@ -297,6 +302,7 @@ mod tests {
             Figures { missed_ticks: 1, ..good() },
             Figures { skipped_ticks: 1, ..good() },
             Figures { events_dropped: 1, ..good() },
+            Figures { lost_to_engine: 1, ..good() },
             Figures { media_thread_allocs: 1, ..good() },
             Figures { digits: Some((4, 4, 1)), ..good() },
             Figures { digits: Some((0, 0, 0)), ..good() },

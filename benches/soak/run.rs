@@ -177,6 +177,7 @@ pub fn run(args: &Args) -> Result<Outcome, Box<dyn Error>> {
         let digits = engine.digits(args.seconds);
         (digits.sent, digits.heard, digits.wrong_legs)
     });
+    figures.lost_to_engine = engine.lost();
     figures.recordings_failed = args.record.then_some(recordings_failed);
     figures.slow_subscriber_dropped = engine.slow_dropped();
     figures.churned = engine.churned();
