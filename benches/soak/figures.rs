@@ -17,7 +17,7 @@ pub struct Part {
     pub process_cpu_percent: f64,
     pub rss_kb: u64,
     pub events_per_second: f64,
-    pub lateness_p99_us: u64,
+    pub lateness_p50_us: u64,
     pub lateness_max_us: u64,
 }
 

@@ -6,7 +6,7 @@ const WIDTH: f64 = 880.0;
 const HEIGHT: f64 = 260.0;
 const LEFT: f64 = 64.0;
 const RIGHT: f64 = 16.0;
-const TOP: f64 = 12.0;
+const TOP: f64 = 26.0;
 const BOTTOM: f64 = 36.0;
 /// Points of a line; of more, the highest of each stretch is drawn.
 const MOST_POINTS: usize = 440;
@@ -46,8 +46,9 @@ pub fn over_time(lines: &[Line<'_>], unit: &str) -> String {
     close(svg, "seconds", unit, lines.iter().map(|line| line.name))
 }
 
-/// How often what happened: bars from so much to so much, on logarithmic axes both ways.
-pub fn histogram(bars: &[(u64, u64, u64)], unit: &str, marks: &[(&str, u64)]) -> String {
+/// How often what happened: bars from so much to so much, on logarithmic axes both ways, with two
+/// values marked.
+pub fn histogram(bars: &[(u64, u64, u64)], unit: &str, marks: [(&str, u64); 2]) -> String {
     let first = bars.first().map_or(1.0, |bar| bar.0.max(1) as f64).log10().floor();
     let last = bars.last().map_or(10.0, |bar| bar.1.max(2) as f64).log10().ceil();
     let last = last.max(first + 1.0);
@@ -78,15 +79,17 @@ pub fn histogram(bars: &[(u64, u64, u64)], unit: &str, marks: &[(&str, u64)]) ->
              height=\"{height:.1}\"><title>{from} to {to} µs: {count}</title></rect>"
         );
     }
-    for (name, us) in marks {
+    // Their names to both sides, away from each other.
+    for ((name, us), (side, away)) in marks.iter().zip([("y", -4.0), ("", 4.0)]) {
         let at = x(*us as f64);
         let _ = write!(
             svg,
-            "<line class=\"limit\" x1=\"{at:.1}\" x2=\"{at:.1}\" y1=\"{TOP}\" y2=\"{}\"/>\
-             <text class=\"limit\" x=\"{:.1}\" y=\"{}\">{name}</text>",
+            "<line class=\"limit\" x1=\"{at:.1}\" x2=\"{at:.1}\" y1=\"{}\" y2=\"{}\"/>\
+             <text class=\"limit {side}\" x=\"{:.1}\" y=\"{}\">{name}</text>",
+            TOP - 16.0,
             HEIGHT - BOTTOM,
-            at + 4.0,
-            TOP + 12.0,
+            at + away,
+            TOP - 6.0,
         );
     }
     close(svg, unit, "ticks", std::iter::empty())
@@ -123,7 +126,7 @@ fn close<'a>(
     let _ = write!(
         svg,
         "<text class=\"x end\" x=\"{right}\" y=\"{bottom}\">{across}</text>\
-         <text class=\"unit\" x=\"4\" y=\"{bottom}\">{up}</text></svg>"
+         <text x=\"4\" y=\"12\">{up}</text></svg>"
     );
     let mut legend = String::new();
     for (number, name) in names.enumerate() {
@@ -194,9 +197,13 @@ mod tests {
             lines(&[]),
             lines(&[(0.0, 0.0)]),
             lines(&[(1e9, 1e12)]),
-            histogram(&[], "µs", &[]),
-            histogram(&[(0, 1, 1)], "µs", &[("p50", 0)]),
-            histogram(&[(3, 4, 9), (60_000_000, 61_000_000, 1_000_000)], "µs", &[("a", u64::MAX)]),
+            histogram(&[], "µs", [("a", 0); 2]),
+            histogram(&[(0, 1, 1)], "µs", [("a", 0); 2]),
+            histogram(
+                &[(3, 4, 9), (60_000_000, 61_000_000, 1_000_000)],
+                "µs",
+                [("a", u64::MAX); 2],
+            ),
         ];
         for plot in plots {
             assert!(plot.starts_with("<svg") && plot.contains("</svg>"));

@@ -70,14 +70,14 @@ fn page(command: &str, machine: &str, figures: &Figures, parts: &[Part]) -> Stri
         ("p50", figures.lateness.percentile_us(50.0)),
         ("p99", figures.lateness.percentile_us(99.0)),
     ];
-    plot("How late ticks began", histogram(&bars, "microseconds", &marks));
+    plot("How late ticks began", histogram(&bars, "microseconds", marks));
     let line = |name, value: fn(&Part) -> f64| Line {
         name,
         points: parts.iter().map(|part| (part.at, value(part))).collect(),
     };
     let late = [
         line("the latest", |part| part.lateness_max_us as f64 / 1e3),
-        line("99 % were not later", |part| part.lateness_p99_us as f64 / 1e3),
+        line("half were not later", |part| part.lateness_p50_us as f64 / 1e3),
     ];
     plot("Lateness over time", over_time(&late, "ms"));
     let cpu = [

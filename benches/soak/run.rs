@@ -131,7 +131,7 @@ impl Moment {
             process_cpu_percent: percent(self.process_cpu_ns, before.process_cpu_ns),
             rss_kb: self.rss_kb,
             events_per_second: 1e9 * (self.events - before.events) as f64 / ns,
-            lateness_p99_us: lateness.percentile_us(99.0),
+            lateness_p50_us: lateness.percentile_us(50.0),
             lateness_max_us: lateness.max_us(),
         }
     }
