@@ -5,7 +5,7 @@ CARGO := cargo
 ARGS :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test setup check lint doc unit benches loom shuttle stress bench
+.PHONY: help demo test setup check lint doc unit benches loom shuttle stress bench soak
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -47,3 +47,13 @@ stress: ## Stress the bus (SECONDS=600)
 
 bench: setup ## Measure (BENCH=fanout for one of them)
 	$(CARGO) bench --locked $(if $(BENCH),--bench $(BENCH),--benches)
+
+# What the media thread is run under; one after the other, all of them.
+SOAKS := "--legs 200" "--legs 500 --rooms 50 --talkers 3" "--legs 100 --codec g722" \
+	"--legs 40 --rooms 4 --talkers 3 --codec opus" \
+	"--legs 200 --codec pcma --dtmf --record --churn 20 --slow-subscriber"
+
+soak: setup ## Run the media thread under load and check all that comes back (SECONDS=3600)
+	@status=0; for soak in $(SOAKS); do echo "\nsoak $$soak"; \
+		$(CARGO) bench --locked --quiet --bench soak -- $$soak --seconds $(or $(SECONDS),20) $(ARGS) || status=1; \
+	done; exit $$status

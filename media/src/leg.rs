@@ -244,6 +244,9 @@ impl Leg {
                     publisher.publish(topic, now, DtmfAbsorbed { leg, absorbed });
                 }
             }
+            LegSetting::DetectDtmf(wanted) => {
+                self.digits.want(wanted, leg, topic, now, publisher);
+            }
         }
     }
 

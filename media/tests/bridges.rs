@@ -12,7 +12,8 @@ use stasis_media::codec::Codec;
 use stasis_media::dtmf::{Digit, ToneGenerator};
 use stasis_media::engine::{Order, Retired};
 use stasis_media::event::{
-    BridgeRateChanged, DtmfAbsorbed, DtmfReceived, GainChanged, Moved, Muted, RoleChanged,
+    BridgeRateChanged, DtmfAbsorbed, DtmfBegan, DtmfReceived, GainChanged, Moved, Muted,
+    RoleChanged,
 };
 use stasis_media::frame::{Frame, SampleRate};
 use stasis_media::gain::Gain;
@@ -227,6 +228,51 @@ fn absorbed_digits_are_told_of_and_reach_nobody() {
     }
 }
 
+#[test]
+fn a_leg_that_is_not_listened_to_has_no_digits_and_is_heard_as_always() {
+    let mut room = Room::new();
+    let mut events = room.topic.subscribe().capacity(256).pull().unwrap();
+    let bridge = room.add_bridge(0, NARROW);
+    let mut phones = phones(&mut room, 2, bridge, NARROW);
+    let detect = |wanted| LegSetting::DetectDtmf(wanted);
+    let (mut began, mut digits) = (String::new(), Vec::new());
+    // The ticks at which it is changed: before a digit, in the middle of one, and back.
+    let changes = [(0, 0, false), (4, 0, true), (8, 8, false), (9, 8, true)];
+    for (at, digit) in Digit::ALL.into_iter().enumerate() {
+        let (mut singer, mut loudest) = (ToneGenerator::new(digit, NARROW, 200), 0);
+        for tick in 0..20 {
+            for (_, _, wanted) in changes.iter().filter(|(a, b, _)| (*a, *b) == (at, tick)) {
+                room.set(phones[0].id, detect(*wanted));
+            }
+            let mut said = SILENCE;
+            singer.fill(&mut said);
+            phones[0].say(&said, &mut room);
+            phones[1].say(&SILENCE, &mut room);
+            room.tick(&mut phones);
+            let peak = phones[1].frame.samples().iter().map(|s| s.unsigned_abs()).max();
+            loudest = loudest.max(peak.unwrap_or(0));
+        }
+        assert!(loudest > 10_000, "{digit:?} is heard at {loudest}");
+    }
+    while let Ok(delivery) = events.try_recv() {
+        if let Some(digit) = delivery.downcast_ref::<DtmfBegan>() {
+            began.push(digit.digit.as_char());
+        }
+        if let Some(digit) = delivery.downcast_ref::<DtmfReceived>() {
+            digits.push((digit.digit.as_char(), digit.duration_ms));
+        }
+    }
+    let all: String = Digit::ALL.map(Digit::as_char).iter().collect();
+    assert_eq!(began, all[4..], "from the fifth on");
+    // The ninth ended when nobody listened any more, the tenth began when somebody did again.
+    let told: String = digits.iter().map(|(digit, _)| *digit).collect();
+    assert_eq!(told, all[4..]);
+    for (at, (digit, duration_ms)) in digits.iter().enumerate() {
+        let whole = !matches!(at, 4 | 5);
+        assert_eq!((190..=210).contains(duration_ms), whole, "{digit} for {duration_ms} ms");
+    }
+}
+
 fn sound(serial: u32, hz: f64, rate: SampleRate, bridge: SampleRate) -> Box<Playback> {
     let mut samples = vec![0; rate.hz() as usize];
     Tone::new(hz, PEAK).fill(&mut samples, rate);
@@ -305,7 +351,12 @@ fn of_many_talkers_the_loudest_are_heard_and_that_does_not_flap() {
 /// A change of rate for all these phones, and what is played and tapped.
 fn change(phones: &[Phone], rate: SampleRate) -> Box<RateChange> {
     let legs = phones.iter().map(|phone| (phone.id, phone.rate()));
-    Box::new(RateChange::new(rate, legs).with_playback(PlaybackId::new(0, 1), NARROW).with_tap(WIDE).with_music(NARROW))
+    Box::new(
+        RateChange::new(rate, legs)
+            .with_playback(PlaybackId::new(0, 1), NARROW)
+            .with_tap(WIDE)
+            .with_music(NARROW),
+    )
 }
 
 #[test]

@@ -97,6 +97,7 @@ impl Hall {
             (96, Order::Set(leader, LegSetting::Gain(Direction::Out, Gain::from_db(-3.0)))),
             (97, Order::Set(leader, LegSetting::Gain(Direction::Out, Gain::UNITY))),
             (99, Order::Set(leader, LegSetting::AbsorbDtmf(false))),
+            (99, Order::Set(leader, LegSetting::DetectDtmf(round % 2 == 1))),
             (100, Order::Music(self.holding.into(), Some(sound(WIDE, NARROW)))),
             (125, Order::Set(leader, LegSetting::Role(Role::Announcer))),
             (130, Order::Play(self.holding.into(), sound(NARROW, NARROW))),

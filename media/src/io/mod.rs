@@ -2,6 +2,7 @@
 
 #[cfg(feature = "sound")]
 mod device;
+mod lateness;
 mod media;
 mod recorder;
 mod timer;
@@ -10,6 +11,7 @@ mod virtual_device;
 
 #[cfg(feature = "sound")]
 pub use self::device::{AudioStreams, DeviceError, open_default_device, quiet};
+pub use self::lateness::{Lateness, LatenessSnapshot};
 pub use self::media::{
     BridgeRate, BridgeSettings, ControlError, Counters, Media, MediaSettings, Priority, RtpLeg,
     StartError,

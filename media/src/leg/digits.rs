@@ -15,6 +15,8 @@ use crate::rtp::FrameKind;
 pub(super) struct InBandDigits {
     /// `None` where there is nothing to listen to: a microphone has no keys.
     detector: Option<Detector>,
+    /// Whether the leg is to be listened to at all.
+    wanted: bool,
     /// Whether it still publishes what it finds.
     tells: bool,
     /// To the detector's 8 kHz, where the leg has another rate.
@@ -26,14 +28,38 @@ pub(super) struct InBandDigits {
 /// After so many ticks of silence, more of it changes nothing: 120 ms.
 const ENOUGH: u32 = 6;
 
+/// Lost for so long, whatever the detector was at is over: a second.
+const FORGOTTEN: usize = 8_000;
+
 impl InBandDigits {
     pub(super) fn new(detects: bool, rate: SampleRate) -> Self {
         let detector = detects.then(Detector::new);
-        InBandDigits { detector, tells: true, narrow: Narrow::from(rate), silence: 0 }
+        InBandDigits { detector, wanted: true, tells: true, narrow: Narrow::from(rate), silence: 0 }
     }
 
     pub(super) fn give_way(&mut self) {
         self.tells = false;
+    }
+
+    /// Whether digits are listened for. One that has begun when they no longer are ends there.
+    pub(super) fn want(
+        &mut self,
+        wanted: bool,
+        leg: LegId,
+        topic: &Topic,
+        now: Stamp,
+        publisher: &mut RtPublisher,
+    ) {
+        let Some(detector) = self.detector.as_mut() else { return };
+        if std::mem::replace(&mut self.wanted, wanted) && !wanted {
+            let tells = self.tells;
+            let mut on = report(leg, topic, now, publisher);
+            detector.erased(FORGOTTEN, &mut |event| {
+                if tells {
+                    on(event);
+                }
+            });
+        }
     }
 
     /// Whether a digit is being heard. `absorb`: also when nobody is told, because who sends
@@ -47,7 +73,8 @@ impl InBandDigits {
         now: Stamp,
         publisher: &mut RtPublisher,
     ) -> bool {
-        let Some(detector) = self.detector.as_mut().filter(|_| self.tells || absorb) else {
+        let wanted = self.wanted && (self.tells || absorb);
+        let Some(detector) = self.detector.as_mut().filter(|_| wanted) else {
             return false;
         };
         let silent = kind == FrameKind::Silence;
@@ -56,20 +83,13 @@ impl InBandDigits {
             return false;
         }
         let frame = self.narrow.as_mut().map_or(frame, |narrow| narrow.tick(frame));
-        let source = DtmfSource::InBand;
         let tells = self.tells;
         let mut heard = detector.current().is_some();
+        let mut report = report(leg, topic, now, publisher);
         let mut on = |event: DtmfEvent| {
             heard = true;
-            match event {
-                _ if !tells => {}
-                DtmfEvent::Begin { digit, .. } => {
-                    publisher.publish(topic, now, DtmfBegan { leg, digit, source });
-                }
-                DtmfEvent::End { digit, samples, .. } => {
-                    let duration_ms = (samples * 1_000 / u64::from(frame.rate().hz())) as u32;
-                    publisher.publish(topic, now, DtmfReceived { leg, digit, source, duration_ms });
-                }
+            if tells {
+                report(event);
             }
         };
         if kind == FrameKind::Concealed {
@@ -78,6 +98,26 @@ impl InBandDigits {
             detector.feed(frame.samples(), &mut on);
         }
         heard
+    }
+}
+
+/// Publishes what the detector reveals.
+fn report<'a>(
+    leg: LegId,
+    topic: &'a Topic,
+    now: Stamp,
+    publisher: &'a mut RtPublisher,
+) -> impl FnMut(DtmfEvent) + 'a {
+    let source = DtmfSource::InBand;
+    move |event| match event {
+        DtmfEvent::Begin { digit, .. } => {
+            publisher.publish(topic, now, DtmfBegan { leg, digit, source });
+        }
+        DtmfEvent::End { digit, samples, .. } => {
+            // The detector counts at 8 kHz.
+            let duration_ms = (samples / 8) as u32;
+            publisher.publish(topic, now, DtmfReceived { leg, digit, source, duration_ms });
+        }
     }
 }
 

@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
+use crate::io::lateness::Lateness;
+
 /// What media threads have done so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
@@ -40,7 +42,7 @@ pub(super) struct SharedCounters {
     ticks: AtomicU64,
     missed: AtomicU64,
     skipped: AtomicU64,
-    worst_lateness_us: AtomicU64,
+    pub(super) lateness: Lateness,
     busy_ns: AtomicU64,
     pub(super) send_errors: AtomicU64,
 }
@@ -51,7 +53,7 @@ impl SharedCounters {
         self.ticks.fetch_add(1, Relaxed);
         self.missed.fetch_add(u64::from(missed), Relaxed);
         self.skipped.fetch_add(u64::from(skipped), Relaxed);
-        self.worst_lateness_us.fetch_max(lateness.as_micros() as u64, Relaxed);
+        self.lateness.record(lateness);
     }
 
     /// A tick has ended, which took so long.
@@ -64,7 +66,7 @@ impl SharedCounters {
             ticks: self.ticks.load(Relaxed),
             missed: self.missed.load(Relaxed),
             skipped: self.skipped.load(Relaxed),
-            worst_lateness_us: self.worst_lateness_us.load(Relaxed),
+            worst_lateness_us: self.lateness.max_us(),
             busy_us: self.busy_ns.load(Relaxed) / 1_000,
             send_errors: self.send_errors.load(Relaxed),
         }

@@ -31,6 +31,7 @@ pub use error::{ControlError, StartError};
 pub use settings::{BridgeRate, BridgeSettings, MediaSettings, Priority, RtpLeg};
 
 use crate::engine::Order;
+use crate::io::lateness::LatenessSnapshot;
 use crate::schedule::PERIOD;
 use desk::Desk;
 use inbox::Command;
@@ -99,6 +100,13 @@ impl Media {
     /// What one thread has done so far; none when there is no thread of this number.
     pub fn counters_of(&self, thread: usize) -> Option<Counters> {
         self.office.shards.get(thread).map(|shard| shard.counters.read())
+    }
+
+    /// How late the ticks of all threads have begun so far. Allocates.
+    pub fn lateness(&self) -> LatenessSnapshot {
+        let mut each = self.office.shards.iter().map(|shard| shard.counters.lateness.snapshot());
+        let first = each.next().expect("there is a thread");
+        each.fold(first, |all, one| all.and(&one))
     }
 
     /// Ends the conference: everybody leaves, everything comes back and is dropped here. The
