@@ -11,7 +11,7 @@ use stasis_bus::Topic;
 
 use super::media_thread::{ControlError, MediaThread, StartError};
 use crate::id::BridgeId;
-use crate::wav::{WavError, WavWriter};
+use crate::wav::{WavError, WavFormat, WavWriter};
 
 /// What the ring holds: so long may the disk stall.
 const RING_SECONDS: u32 = 8;
@@ -82,7 +82,7 @@ impl Recording {
         topic: &Topic,
     ) -> Result<Self, RecordError> {
         let rate = media.tap_rate(bridge)?;
-        let writer = WavWriter::create(path, rate)?;
+        let writer = WavWriter::create(path, WavFormat::Pcm16, rate)?;
         let samples = media.tap(bridge, RING_SECONDS)?;
         let (path, topic) = (path.to_owned(), topic.clone());
         let stop = Arc::<AtomicBool>::default();

@@ -16,7 +16,7 @@ use super::recorder::RecordError;
 use super::timer::sleep_until;
 use crate::device::{CaptureEnd, DeviceEdge, PlaybackEnd, device_edge};
 use crate::frame::SampleRate;
-use crate::wav::{Pcm, Player, Repeat, WavError, WavWriter};
+use crate::wav::{Pcm, Player, Repeat, WavError, WavFormat, WavWriter};
 
 /// The rate of the device, as of most sound cards.
 const RATE: SampleRate = SampleRate::Hz48000;
@@ -50,7 +50,7 @@ impl VirtualDevice {
         sound: Pcm,
         speaker: &Path,
     ) -> Result<(DeviceEdge, VirtualDevice), RecordError> {
-        let file = WavWriter::create(speaker, RATE)?;
+        let file = WavWriter::create(speaker, WavFormat::Pcm16, RATE)?;
         let (edge, capture, playback) =
             device_edge(RATE.hz(), RATE.hz(), RATE).expect("the rate is in range");
         let stop = Arc::new(AtomicBool::new(false));
