@@ -13,15 +13,16 @@ mod sounds;
 mod sum;
 mod talkers;
 mod tap;
+mod taps;
 
 use stasis_bus::{RtPublisher, Stamp, Topic};
 
 pub use playback::Playback;
 pub use rate_change::RateChange;
 pub use talkers::MOST_TALKERS;
-pub use tap::Tap;
+pub use tap::{MOST_TAPS, Tap, TapDirection, TapEnd, TapReader};
 
-use crate::engine::{Outside, Retired};
+use crate::engine::Outside;
 use crate::event::{BridgeRateChanged, PlaybackFinished, PlaybackStarted};
 use crate::frame::SampleRate;
 use crate::id::{Arena, BridgeId, LegId};
@@ -30,6 +31,7 @@ use audience::Audiences;
 use sounds::Sounds;
 use sum::Sum;
 use talkers::Talkers;
+pub(crate) use taps::Taps;
 
 /// Who is heard in a bridge.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -56,7 +58,7 @@ pub struct Bridge {
     past: Sum,
     change: Option<u8>,
     sounds: Sounds,
-    tap: Option<Box<Tap>>,
+    taps: Taps,
     /// It is to be removed at the end of the tick.
     closing: bool,
 }
@@ -76,7 +78,7 @@ impl Bridge {
             past: Sum::new(rate),
             change: None,
             sounds: Sounds::new(),
-            tap: None,
+            taps: Taps::new(),
             closing: false,
         }
     }
@@ -203,15 +205,12 @@ impl Bridge {
         self.sounds.set_music(music, outside);
     }
 
-    /// Sends the whole room to `tap`, in the place of the one that it went to.
-    pub(crate) fn set_tap(&mut self, tap: Option<Box<Tap>>, outside: &mut impl Outside) {
-        if let Some(mut before) = std::mem::replace(&mut self.tap, tap) {
-            before.converters().settle(outside);
-            outside.retire(Retired::Tap(before));
-        }
+    /// Sends the whole room to `tap`, too; gives it back when there is no room for one more.
+    pub(crate) fn tap(&mut self, tap: Box<Tap>) -> Result<(), Box<Tap>> {
+        if self.closing { Err(tap) } else { self.taps.add(tap) }
     }
 
-    /// Lets go of what is played, and of the tap. What is played fades out in the next tick.
+    /// Lets go of what is played, and of the taps. What is played fades out in the next tick.
     pub(crate) fn silence(
         &mut self,
         now: Stamp,
@@ -220,7 +219,7 @@ impl Bridge {
     ) {
         self.stop_playing(now, publisher, outside);
         self.set_music(None, outside);
-        self.set_tap(None, outside);
+        self.taps.end(outside);
     }
 
     /// There is no next tick.
@@ -249,9 +248,7 @@ impl Bridge {
             }
         }
         self.sounds.change(change, outside);
-        if let Some(tap) = &mut self.tap {
-            tap.converters().change(change.tap.take(), outside);
-        }
+        self.taps.change(&mut change.taps, outside);
         let next = Sum::new(change.rate());
         if self.change.is_none() {
             self.past = std::mem::replace(&mut self.sum, next);
@@ -277,9 +274,7 @@ impl Bridge {
             let finished = PlaybackFinished { playback, bridge: self.id, complete: true };
             publisher.publish(&self.topic, now, finished);
         }
-        if self.tap.as_ref().is_some_and(|tap| tap.is_unread()) {
-            self.set_tap(None, outside);
-        }
+        self.taps.drop_unread(outside);
         if self.change.is_some() {
             self.add_up(Era::Past, legs);
         }
@@ -335,9 +330,7 @@ impl Bridge {
             Era::Past => &mut self.past,
             Era::Present => &mut self.sum,
         };
-        if let Some(tap) = &mut self.tap {
-            tap.hear(era, sum.all(), blend);
-        }
+        self.taps.hear(era, sum.all(), blend);
         if era == Era::Present {
             for number in 0..audience::MOST {
                 let leader = self.audiences.leader(number);
@@ -378,9 +371,7 @@ impl Bridge {
 
     /// What was for this tick alone is over.
     fn end_tick(&mut self, now: Stamp, publisher: &mut RtPublisher, outside: &mut impl Outside) {
-        if let Some(tap) = &mut self.tap {
-            tap.end_tick();
-        }
+        self.taps.end_tick();
         self.leavers.clear();
         self.sounds.end_tick(outside);
         self.change = match self.change {
@@ -389,9 +380,7 @@ impl Bridge {
                 let changed = BridgeRateChanged { bridge: self.id, from, to };
                 publisher.publish(&self.topic, now, changed);
                 self.sounds.settle(outside);
-                if let Some(tap) = &mut self.tap {
-                    tap.converters().settle(outside);
-                }
+                self.taps.settle(outside);
                 None
             }
             change => change.map(|left| left - 1),

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use stasis_bus::{RtPublisher, Stamp};
 
-use crate::bridge::{Bridge, Playback, RateChange, Tap};
+use crate::bridge::{Bridge, Playback, RateChange, Tap, TapDirection, TapEnd};
 use crate::dtmf::Digit;
 use crate::event::{Joined, Left, Moved};
 use crate::frame::SampleRate;
@@ -48,10 +48,10 @@ pub enum Order {
     Play(BridgeId, Box<Playback>),
     /// Stops what is playing to a bridge.
     StopPlaying(BridgeId),
-    /// Sends the whole room to a tap, in place of the one that it goes to.
-    Record(BridgeId, Box<Tap>),
-    /// Takes the tap off.
-    StopRecording(BridgeId),
+    /// Sends the whole room to a tap, too; it is taken off when its reader is dropped.
+    TapBridge(BridgeId, Box<Tap>),
+    /// Sends what a leg says, or hears, or both, to a tap, too.
+    TapLeg(LegId, TapDirection, Box<Tap>),
     /// The music of a holding bridge, in place of what it has; played on and on, from a sound that
     /// repeats. Nobody is told when it begins and ends.
     HoldMusic(BridgeId, Box<Playback>),
@@ -164,15 +164,25 @@ impl Engine {
                     bridge.set_music(None, outside);
                 }
             }
-            Order::Record(id, tap) => match self.bridge_at(id, tap.rate()) {
-                Some(bridge) => {
-                    bridge.set_tap(Some(tap), outside);
+            Order::TapBridge(id, tap) => {
+                let refused = match self.bridge_at(id, tap.rate()) {
+                    Some(bridge) => bridge.tap(tap).err(),
+                    None => Some(tap),
+                };
+                if let Some(mut tap) = refused {
+                    tap.end(TapEnd::Refused);
+                    outside.retire(Retired::Refused(Order::TapBridge(id, tap)));
                 }
-                None => outside.retire(Retired::Refused(Order::Record(id, tap))),
-            },
-            Order::StopRecording(bridge) => {
-                if let Some(bridge) = self.bridges.get_mut(bridge.0) {
-                    bridge.set_tap(None, outside);
+            }
+            Order::TapLeg(id, direction, tap) => {
+                let rate = tap.rate();
+                let refused = match self.legs.get_mut(id.0).filter(|leg| rate == Some(leg.rate())) {
+                    Some(leg) => leg.tap(direction, tap).err(),
+                    None => Some(tap),
+                };
+                if let Some(mut tap) = refused {
+                    tap.end(TapEnd::Refused);
+                    outside.retire(Retired::Refused(Order::TapLeg(id, direction, tap)));
                 }
             }
             Order::LimitTalkers(bridge, most) => {
@@ -215,6 +225,7 @@ impl Engine {
     pub fn tick(&mut self, now: Stamp, publisher: &mut RtPublisher, outside: &mut impl Outside) {
         for leg in self.legs.iter_mut() {
             leg.listen(now, publisher);
+            leg.drop_unread_taps(outside);
         }
         for bridge in self.bridges.iter_mut() {
             bridge.tick(&mut self.legs, now, publisher, outside);

@@ -18,6 +18,7 @@ pub use lane::Rates;
 pub(crate) use lane::{Blend, Era, Lane, between, convert};
 pub use settings::{Direction, LegSetting, Role};
 
+use crate::bridge::{Tap, TapDirection, Taps};
 use crate::device::DeviceEdge;
 use crate::dtmf::Digit;
 use crate::engine::{Outside, Retired};
@@ -78,6 +79,7 @@ pub struct Leg {
     has_out: bool,
     sent: bool,
     seat: Seat,
+    taps: Taps,
     ears: Level,
     talk: TalkDetector,
     loudness: Dbov,
@@ -102,6 +104,7 @@ impl Leg {
             has_out: false,
             sent: false,
             seat: Seat::default(),
+            taps: Taps::new(),
             ears: Level::new(),
             talk: TalkDetector::new(TalkSettings::default()),
             loudness: Dbov::SILENCE,
@@ -177,8 +180,10 @@ impl Leg {
         self.past.as_ref().filter(|lane| lane.leaving).map(|lane| lane.bridge)
     }
 
-    /// Lets go of the way to the bridge that it is leaving, without a fade: it is gone itself.
+    /// Lets go of the way to the bridge that it is leaving, without a fade, and of its taps: it is
+    /// gone itself.
     pub(crate) fn forget_past(&mut self, outside: &mut impl Outside) {
+        self.taps.end(outside);
         if let Some(lane) = self.past.take() {
             retire(lane, outside);
         }
@@ -223,6 +228,21 @@ impl Leg {
                 }
             }
         }
+    }
+
+    /// Sends what it says, or hears, to `tap`, too; gives it back when there is no room for one more.
+    pub(crate) fn tap(
+        &mut self,
+        direction: TapDirection,
+        mut tap: Box<Tap>,
+    ) -> Result<(), Box<Tap>> {
+        tap.turn(direction);
+        self.taps.add(tap)
+    }
+
+    /// Lets go of the taps that nobody reads any more.
+    pub(crate) fn drop_unread_taps(&mut self, outside: &mut impl Outside) {
+        self.taps.drop_unread(outside);
     }
 
     fn level(&mut self, direction: Direction) -> &mut Level {
@@ -288,6 +308,7 @@ impl Leg {
         }
         self.loudness = Dbov(self.talk.level().0.max(self.loudness.0 - DECAY));
         self.voice.take(&self.heard, kind == FrameKind::Silence, key);
+        self.taps.said(&self.heard, self.voice.frame());
         (self.has_out, self.sent) = (false, false);
         self.report_in -= 1;
         if self.report_in == 0 {
@@ -381,6 +402,7 @@ impl Leg {
             self.out.samples_mut().fill(0);
         }
         self.ears.fader.apply(self.out.samples_mut());
+        self.taps.heard(&self.out, &self.heard);
         self.send_out(outside);
     }
 

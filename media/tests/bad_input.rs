@@ -325,6 +325,9 @@ fn orders_for_a_leg_that_is_gone_are_errors_and_those_on_their_way_do_no_harm() 
         studio.media.play(gone, &sound, Repeat::Once),
         Err(ControlError::NoBridge(id)) if id == gone
     ));
-    assert!(matches!(studio.media.tap(gone, 1), Err(ControlError::NoBridge(_))));
+    assert!(matches!(
+        studio.media.tap(gone, SampleRate::Hz8000, 1),
+        Err(ControlError::NoBridge(_))
+    ));
     assert!(matches!(studio.media.stop_playing(gone), Err(ControlError::NoBridge(_))));
 }

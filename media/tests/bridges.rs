@@ -5,7 +5,7 @@ mod common {
     pub mod room;
 }
 
-use common::room::{Phone, Room, SILENCE, Tone, db, join, peak_of};
+use common::room::{Phone, Room, SILENCE, Tone, db, join, peak_of, read_all};
 use stasis_bus::PullSubscription;
 use stasis_media::bridge::{BridgeKind, Playback, RateChange, Tap};
 use stasis_media::codec::Codec;
@@ -314,7 +314,7 @@ fn a_bridge_goes_over_to_another_rate_without_a_gap_or_a_click() {
     let bridge = room.add_bridge(0, NARROW);
     let mut phones = phones(&mut room, 3, bridge, NARROW);
     let (tap, mut samples) = Tap::at(WIDE, 20, NARROW);
-    room.order(Order::Record(bridge, Box::new(tap)));
+    room.order(Order::TapBridge(bridge, Box::new(tap)));
     const PLAYED: f64 = 700.0;
     room.order(Order::Play(bridge, sound(1, PLAYED, NARROW, NARROW)));
     let mut tones = tones();
@@ -352,8 +352,7 @@ fn a_bridge_goes_over_to_another_rate_without_a_gap_or_a_click() {
         let quietest = heard.chunks(160).map(|tick| tick.iter().map(|s| s.unsigned_abs()).max());
         assert!(quietest.min() > Some(Some(3_000)));
     }
-    let mut recorded = vec![0; samples.slots()];
-    samples.pop_entire_slice(&mut recorded).unwrap();
+    let recorded = read_all(&mut samples);
     let ticks = recorded.chunks(960).skip(20).map(|t| t.iter().map(|s| s.unsigned_abs()).max());
     assert!(ticks.min() > Some(Some(3_000)), "nor in the recording");
     // Every converter but those in use has come back, and none was refused.

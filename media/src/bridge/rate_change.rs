@@ -19,7 +19,7 @@ pub struct RateChange {
     pub(crate) legs: Vec<(LegId, Option<Box<Rates>>)>,
     pub(super) playback: Option<Box<Resampler>>,
     pub(super) music: Option<Box<Resampler>>,
-    pub(super) tap: Option<Box<Resampler>>,
+    pub(super) taps: Vec<Option<Box<Resampler>>>,
 }
 
 impl RateChange {
@@ -27,7 +27,7 @@ impl RateChange {
     pub fn new(rate: SampleRate, legs: impl IntoIterator<Item = (LegId, SampleRate)>) -> Self {
         let rates = |(id, leg)| (id, Some(Box::new(Rates::new(leg, rate))));
         let legs = legs.into_iter().map(rates).collect();
-        RateChange { rate, legs, playback: None, music: None, tap: None }
+        RateChange { rate, legs, playback: None, music: None, taps: Vec::new() }
     }
 
     /// Also for what is played, at `sound`.
@@ -42,9 +42,9 @@ impl RateChange {
         self
     }
 
-    /// Also for a tap at `tap`.
+    /// Also for a tap at `tap`; once for each.
     pub fn with_tap(mut self, tap: SampleRate) -> Self {
-        self.tap = Some(Box::new(between(self.rate, tap)));
+        self.taps.push(Some(Box::new(between(self.rate, tap))));
         self
     }
 
@@ -56,7 +56,8 @@ impl RateChange {
     /// Converters that are in it.
     pub(crate) fn converters(&self) -> usize {
         let of_legs = self.legs.iter().filter(|(_, rates)| rates.is_some()).count();
-        let others = [&self.playback, &self.music, &self.tap];
-        of_legs + others.into_iter().flatten().count()
+        let of_taps = self.taps.iter().flatten().count();
+        let others = [&self.playback, &self.music];
+        of_legs + of_taps + others.into_iter().flatten().count()
     }
 }

@@ -3,7 +3,7 @@
 use stasis_bus::ring::{Consumer, Pop};
 
 use super::media_thread::{BridgeRate, ControlError, MediaSettings, Returned};
-use crate::bridge::{Playback, RateChange};
+use crate::bridge::{Playback, RateChange, Tap};
 use crate::engine::{Order, Retired};
 use crate::frame::SampleRate;
 use crate::id::{BridgeId, LegId, PlaybackId};
@@ -35,10 +35,10 @@ pub(super) struct BridgeBook {
     wanted: BridgeRate,
     /// What it was told to mix at.
     pub(super) rate: SampleRate,
-    /// The rates of what is played and tapped, as far as it may still be.
+    /// The rates of what is played, as far as it may still be, and of the taps that are over there.
     pub(super) playback: Option<SampleRate>,
     pub(super) music: Option<SampleRate>,
-    pub(super) tap: Option<SampleRate>,
+    pub(super) taps: Vec<SampleRate>,
     /// Whether another rate may suit its legs.
     unsettled: bool,
     /// It was let go.
@@ -53,7 +53,7 @@ impl BridgeBook {
             rate,
             playback: None,
             music: None,
-            tap: None,
+            taps: Vec::new(),
             unsettled: false,
             closed: false,
         }
@@ -101,6 +101,14 @@ impl Desk {
     pub(super) fn bridge(&mut self, bridge: BridgeId) -> Result<&mut BridgeBook, ControlError> {
         let mut open = self.bridges.iter_mut().flatten().filter(|book| !book.closed);
         open.find(|book| book.id == bridge).ok_or(ControlError::NoBridge(bridge))
+    }
+
+    /// A tap has come back.
+    fn untap(&mut self, tap: &Tap) {
+        let Some(book) = tap.bridge().and_then(|bridge| self.bridge(bridge).ok()) else { return };
+        if let Some(at) = book.taps.iter().position(|rate| *rate == tap.own_rate()) {
+            book.taps.swap_remove(at);
+        }
     }
 
     /// A leg was told to go there, or to leave.
@@ -179,6 +187,9 @@ impl Desk {
                 Retired::Bridge(bridge) | Retired::Refused(Order::AddBridge(bridge)) => {
                     clear(&mut self.bridges, |book| book.id == bridge.id());
                 }
+                Retired::Tap(tap) | Retired::Refused(Order::TapBridge(_, tap)) => {
+                    self.untap(tap);
+                }
                 Retired::RateChange(change) | Retired::Refused(Order::ChangeRate(_, change)) => {
                     self.away -= change.converters();
                 }
@@ -201,7 +212,7 @@ fn change(
     if let Some(sound) = book.music {
         change = change.with_music(sound);
     }
-    if let Some(tap) = book.tap {
+    for &tap in &book.taps {
         change = change.with_tap(tap);
     }
     change

@@ -21,7 +21,7 @@ use stasis_bus::{Bus, Clock, RtPublisher, Topic};
 use super::desk::{BridgeBook, Desk, LegBook, vacant};
 use super::timer::sleep_until;
 use super::udp::RtpSocket;
-use crate::bridge::{Bridge, BridgeKind, Tap};
+use crate::bridge::{Bridge, BridgeKind, Tap, TapDirection, TapReader};
 use crate::codec::EncodeSettings;
 use crate::device::DeviceEdge;
 use crate::dtmf::Digit;
@@ -206,9 +206,9 @@ impl MediaThread {
     /// # Errors
     /// [`StartError`] when the operating system has no thread for it.
     pub fn start(bus: &Bus, settings: MediaSettings) -> Result<Self, StartError> {
-        // Each leg has converters, more while the rate of its bridge changes; each bridge has a tap,
-        // music, a playback and theirs; and orders are on the way.
-        let most_away = 5 * settings.legs + 16 * settings.bridges + 256;
+        // Each leg has converters, more while the rate of its bridge changes, and taps; each bridge
+        // has taps, music, a playback and theirs; and orders are on the way.
+        let most_away = 9 * settings.legs + 25 * settings.bridges + 256;
         let (commands, inbox) = ring(256);
         let (outbox, returned) = ring(most_away + 1);
         let counters = Arc::<SharedCounters>::default();
@@ -442,28 +442,70 @@ impl MediaThread {
         Ok(())
     }
 
-    /// Begins to send everything that is heard in a bridge to a ring that holds `seconds`, at
-    /// [`tap_rate`](Self::tap_rate); gives the reading end. See [`Recording`](super::Recording) for
-    /// files.
+    /// Begins to send everything that is heard in a bridge to a ring that holds `seconds` of it, at
+    /// `rate`; gives the reading end. A bridge has at most [`MOST_TAPS`](crate::bridge::MOST_TAPS);
+    /// one more is told [`TapEnd::Refused`](crate::bridge::TapEnd::Refused). See
+    /// [`Recording`](super::Recording) for files.
     ///
     /// # Errors
     /// [`ControlError::NoBridge`] or [`ControlError::Busy`].
-    pub fn tap(&self, bridge: BridgeId, seconds: u32) -> Result<rtrb::Consumer<i16>, ControlError> {
+    pub fn tap(
+        &self,
+        bridge: BridgeId,
+        rate: SampleRate,
+        seconds: u32,
+    ) -> Result<TapReader, ControlError> {
         let mut desk = self.desk();
-        let book = desk.bridge(bridge)?;
-        let rate = book.most_rate();
-        let (tap, samples) = Tap::at(rate, seconds, book.rate);
-        self.send(&mut desk, Command::Engine(Order::Record(bridge, Box::new(tap))), 1)?;
-        desk.bridge(bridge)?.tap = Some(rate);
+        let (tap, samples) = Tap::at(rate, seconds, desk.bridge_rate(bridge)?);
+        let order = Order::TapBridge(bridge, Box::new(tap.booked(bridge)));
+        self.send(&mut desk, Command::Engine(order), 1)?;
+        desk.bridge(bridge)?.taps.push(rate);
         Ok(samples)
     }
 
-    /// The rate of a bridge's taps: its own, or the highest that it can have.
+    /// Begins to send what a leg says, or hears, or both, to a ring, as [`tap`](Self::tap) does.
+    ///
+    /// # Errors
+    /// [`ControlError::NoLeg`] or [`ControlError::Busy`].
+    pub fn tap_leg(
+        &self,
+        leg: LegId,
+        direction: TapDirection,
+        rate: SampleRate,
+        seconds: u32,
+    ) -> Result<TapReader, ControlError> {
+        let mut desk = self.desk();
+        let (tap, samples) = Tap::at(rate, seconds, desk.leg_rate(leg)?);
+        let order = Order::TapLeg(leg, direction, Box::new(tap));
+        self.send(&mut desk, Command::Engine(order), 1)?;
+        Ok(samples)
+    }
+
+    /// The highest rate that a bridge has or can have.
     ///
     /// # Errors
     /// [`ControlError::NoBridge`].
-    pub fn tap_rate(&self, bridge: BridgeId) -> Result<SampleRate, ControlError> {
+    pub fn most_bridge_rate(&self, bridge: BridgeId) -> Result<SampleRate, ControlError> {
         Ok(self.desk().bridge(bridge)?.most_rate())
+    }
+
+    /// The rate of a leg.
+    ///
+    /// # Errors
+    /// [`ControlError::NoLeg`].
+    pub fn leg_rate(&self, leg: LegId) -> Result<SampleRate, ControlError> {
+        self.desk().leg_rate(leg)
+    }
+
+    /// The legs that were told to be in a bridge.
+    ///
+    /// # Errors
+    /// [`ControlError::NoBridge`].
+    pub fn legs_in(&self, bridge: BridgeId) -> Result<Vec<LegId>, ControlError> {
+        let mut desk = self.desk();
+        desk.bridge(bridge)?;
+        let inside = desk.legs.iter().flatten().filter(|leg| leg.bridge == Some(bridge));
+        Ok(inside.map(|leg| leg.id).collect())
     }
 
     /// The rate that a bridge mixes at, or is going over to.
@@ -472,14 +514,6 @@ impl MediaThread {
     /// [`ControlError::NoBridge`].
     pub fn bridge_rate(&self, bridge: BridgeId) -> Result<SampleRate, ControlError> {
         self.desk().bridge_rate(bridge)
-    }
-
-    /// Takes the tap off: the reading end sees that its writer is gone.
-    ///
-    /// # Errors
-    /// [`ControlError::NoBridge`] or [`ControlError::Busy`].
-    pub fn untap(&self, bridge: BridgeId) -> Result<(), ControlError> {
-        self.order_bridge(bridge, Order::StopRecording(bridge))
     }
 
     /// Has bridges whose legs have changed go over to the rate that suits them. What does not fit

@@ -10,6 +10,7 @@ use std::time::Duration;
 use stasis_bus::Topic;
 
 use super::media_thread::{ControlError, MediaThread, StartError};
+use crate::bridge::TapReader;
 use crate::id::BridgeId;
 use crate::wav::{WavError, WavFormat, WavWriter};
 
@@ -81,9 +82,9 @@ impl Recording {
         path: &Path,
         topic: &Topic,
     ) -> Result<Self, RecordError> {
-        let rate = media.tap_rate(bridge)?;
+        let rate = media.most_bridge_rate(bridge)?;
         let writer = WavWriter::create(path, WavFormat::Pcm16, rate)?;
-        let samples = media.tap(bridge, RING_SECONDS)?;
+        let samples = media.tap(bridge, rate, RING_SECONDS)?;
         let (path, topic) = (path.to_owned(), topic.clone());
         let stop = Arc::<AtomicBool>::default();
         let stopped = stop.clone();
@@ -114,7 +115,7 @@ fn record(
     bridge: BridgeId,
     path: PathBuf,
     topic: &Topic,
-    mut samples: rtrb::Consumer<i16>,
+    mut samples: TapReader,
     mut writer: WavWriter<File>,
     stop: &AtomicBool,
 ) -> Result<u64, WavError> {
@@ -122,7 +123,7 @@ fn record(
     let mut outcome = Ok(());
     while outcome.is_ok() {
         // Asked before the ring is emptied, so that nothing is left behind.
-        let last = samples.is_abandoned() || stop.load(Relaxed);
+        let last = samples.end().is_some() || stop.load(Relaxed);
         outcome = write_all(&mut samples, &mut writer);
         if last {
             break;
@@ -142,16 +143,12 @@ fn record(
     outcome
 }
 
-fn write_all(
-    samples: &mut rtrb::Consumer<i16>,
-    writer: &mut WavWriter<File>,
-) -> Result<(), WavError> {
+fn write_all(samples: &mut TapReader, writer: &mut WavWriter<File>) -> Result<(), WavError> {
     let mut part = [0; 4_096];
     loop {
-        let (read, _) = samples.pop_partial_slice(&mut part);
-        if read.is_empty() {
-            return Ok(());
+        match samples.read(&mut part) {
+            0 => return Ok(()),
+            n => writer.write(&part[..n])?,
         }
-        writer.write(read)?;
     }
 }
