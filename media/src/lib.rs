@@ -29,4 +29,4 @@ pub mod schedule;
 pub mod talk;
 pub mod wav;
 
-pub use id::{BridgeId, LegId, PlaybackId};
+pub use id::{BridgeId, LegId, PlaybackId, RecordingId};

@@ -46,9 +46,8 @@ impl Taps {
 
     /// Whether a leg's taps hear what it hears.
     pub(crate) fn hear_out(&self) -> bool {
-        let hears_out =
-            |tap: &Box<Tap>| matches!(tap.direction(), TapDirection::Out | TapDirection::Both);
-        self.places.iter().flatten().any(hears_out)
+        let hears_out = [TapDirection::Out, TapDirection::Both];
+        self.places.iter().flatten().any(|tap| hears_out.contains(&tap.direction()))
     }
 
     /// A leg's party has said this, and the others may hear that.

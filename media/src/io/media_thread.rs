@@ -445,7 +445,7 @@ impl MediaThread {
     /// Begins to send everything that is heard in a bridge to a ring that holds `seconds` of it, at
     /// `rate`; gives the reading end. A bridge has at most [`MOST_TAPS`](crate::bridge::MOST_TAPS);
     /// one more is told [`TapEnd::Refused`](crate::bridge::TapEnd::Refused). See
-    /// [`Recording`](super::Recording) for files.
+    /// [`Recorder`](super::Recorder) for files.
     ///
     /// # Errors
     /// [`ControlError::NoBridge`] or [`ControlError::Busy`].

@@ -4,7 +4,7 @@ mod desk;
 #[cfg(feature = "sound")]
 mod device;
 mod media_thread;
-mod recorder;
+mod record;
 mod timer;
 mod udp;
 mod virtual_device;
@@ -15,9 +15,10 @@ pub use self::media_thread::{
     BridgeRate, BridgeSettings, ControlError, Counters, MediaSettings, MediaThread, RtpLeg,
     StartError,
 };
-pub use self::recorder::{
-    RecordError, Recording, RecordingFailed, RecordingFinished, RecordingStarted,
+pub use self::record::{
+    IfExists, Keys, RecordEnd, RecordError, RecordFigures, RecordSettings, RecordState,
+    RecordTarget, Recorder, Recording, RecordingChanged, RecordingLost, RecordingTrack,
 };
 pub use self::timer::sleep_until;
 pub use self::udp::{Datagram, RtpSocket};
-pub use self::virtual_device::{VirtualDevice, VirtualDeviceReport};
+pub use self::virtual_device::{VirtualDevice, VirtualDeviceError, VirtualDeviceReport};

@@ -1,0 +1,214 @@
+//! One recording, as the recorder's thread sees it: from a ring by its course into a file.
+
+use std::sync::mpsc::Sender;
+
+use stasis_bus::{PullSubscription, Topic};
+
+use super::course::{Course, Taken};
+use super::file::RecordFile;
+use super::tracks::Tracks;
+use super::{
+    Keys, RecordEnd, RecordError, RecordFigures, RecordState, RecordTarget, RecordingChanged,
+    RecordingLost,
+};
+use crate::bridge::{TapEnd, TapReader};
+use crate::dtmf::Digit;
+use crate::event::DtmfReceived;
+use crate::frame::{MAX_FRAME, Ptime, SampleRate};
+use crate::id::RecordingId;
+
+/// Samples that are written at once.
+const BATCH: usize = 8 * MAX_FRAME;
+
+/// What a running recording is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Control {
+    Pause(bool),
+    Mute(bool),
+    Stop,
+    Discard,
+}
+
+/// The keys that end a recording.
+pub(super) struct KeyWatch {
+    pub(super) keys: Keys,
+    pub(super) pressed: PullSubscription,
+}
+
+/// One recording.
+pub(super) struct Job {
+    pub(super) id: RecordingId,
+    pub(super) target: RecordTarget,
+    pub(super) topic: Topic,
+    pub(super) rate: SampleRate,
+    pub(super) course: Course,
+    pub(super) source: TapReader,
+    pub(super) file: RecordFile,
+    pub(super) watch: Option<KeyWatch>,
+    pub(super) tracks: Option<Tracks>,
+    /// Samples that it was told to be lost.
+    pub(super) lost: u64,
+    /// Who waits for its end.
+    pub(super) reply: Sender<Result<RecordFigures, RecordError>>,
+}
+
+impl Job {
+    /// It is taken on.
+    pub(super) fn begin(&self) {
+        self.tell(RecordState::Recording);
+        if let Some(tracks) = &self.tracks {
+            tracks.tell(self.id, &self.topic);
+        }
+    }
+
+    /// Writes what has come; how it has ended, if it has.
+    pub(super) fn work(&mut self) -> Option<RecordState> {
+        if let Err(error) = self.look_at_tracks() {
+            return Some(RecordState::Failed(error.to_string()));
+        }
+        let written = self.write_all();
+        match written {
+            Err(error) => return Some(RecordState::Failed(error.to_string())),
+            Ok(Some(end)) => return Some(RecordState::Done(end)),
+            Ok(None) => {}
+        }
+        match self.source.end() {
+            Some(TapEnd::Gone) => return Some(RecordState::Done(RecordEnd::Gone)),
+            Some(TapEnd::Refused) => return Some(RecordState::Failed(refused(self.target))),
+            None => {}
+        }
+        self.key().map(|key| RecordState::Done(RecordEnd::Key(key)))
+    }
+
+    fn look_at_tracks(&mut self) -> Result<(), RecordError> {
+        match &mut self.tracks {
+            Some(tracks) => tracks.look(self.id, &self.topic),
+            None => Ok(()),
+        }
+    }
+
+    /// Empties the rings.
+    fn write_all(&mut self) -> Result<Option<RecordEnd>, RecordError> {
+        let tick = self.rate.samples_in(Ptime::TICK);
+        let mut batch = [0; BATCH];
+        let (mut filled, mut ended) = (0, None);
+        while ended.is_none() {
+            let part = &mut batch[filled..filled + tick];
+            let n = self.source.read(part);
+            if n == 0 {
+                break;
+            }
+            let Taken { keep, end } = self.course.take(&mut part[..n]);
+            (filled, ended) = (filled + keep, end);
+            if filled + tick > BATCH {
+                self.file.writer.write(&batch[..filled])?;
+                filled = 0;
+            }
+        }
+        if filled > 0 {
+            self.file.writer.write(&batch[..filled])?;
+        }
+        if let Some(tracks) = &mut self.tracks {
+            if self.course.is_paused() {
+                tracks.skip();
+            } else {
+                tracks.follow(self.course.kept(), self.course.is_muted())?;
+            }
+        }
+        self.tell_losses();
+        Ok(ended)
+    }
+
+    fn tell_losses(&mut self) {
+        let lost = self.source.lost();
+        if lost != std::mem::replace(&mut self.lost, lost) {
+            let lost = self.course.time_of(lost);
+            self.topic.publish(RecordingLost { recording: self.id, lost });
+        }
+    }
+
+    /// The key that ends it, if one was pressed.
+    fn key(&mut self) -> Option<Digit> {
+        let watch = self.watch.as_mut()?;
+        while let Ok(delivery) = watch.pressed.try_recv() {
+            let Some(DtmfReceived { leg, digit, .. }) = delivery.downcast_ref() else { continue };
+            let is_here = match self.target {
+                RecordTarget::Leg(own, _) => *leg == own,
+                RecordTarget::Bridge(_) => true,
+            };
+            if is_here && watch.keys.has(*digit) {
+                return Some(*digit);
+            }
+        }
+        None
+    }
+
+    /// It is told something: what was heard before counts as before. How it has ended, if it has.
+    pub(super) fn control(&mut self, control: Control) -> Option<RecordState> {
+        if control != Control::Discard
+            && let Some(end) = self.work()
+        {
+            return Some(end);
+        }
+        let changed = match control {
+            Control::Pause(paused) => self.course.pause(paused),
+            Control::Mute(muted) => self.course.mute(muted),
+            Control::Stop => return Some(RecordState::Done(RecordEnd::Stopped)),
+            Control::Discard => return Some(RecordState::Canceled),
+        };
+        if changed {
+            let paused = self.course.is_paused();
+            self.tell(if paused { RecordState::Paused } else { RecordState::Recording });
+        }
+        None
+    }
+
+    /// It has ended: the file is completed, or taken back, and then its end is told.
+    pub(super) fn end(self, state: RecordState) {
+        let Job { id, target, topic, course, source, file, tracks, reply, .. } = self;
+        let figures = course.figures(source.lost());
+        // The engine lets go of a tap that nobody reads: nothing has to be ordered.
+        drop(source);
+        let path = file.path().to_owned();
+        let closed = if state == RecordState::Canceled {
+            let tracks = tracks.map_or(Ok(()), Tracks::discard);
+            file.discard().and(tracks).map_err(|error| {
+                format!("{} could not be taken back ({error}): remove it", path.display())
+            })
+        } else {
+            let tracks = tracks.map_or(Ok(()), Tracks::finish);
+            file.finish().and(tracks).map_err(|error| error.to_string())
+        };
+        let state = match (state, closed) {
+            (RecordState::Failed(reason), _) | (_, Err(reason)) => RecordState::Failed(reason),
+            (state, Ok(())) => state,
+        };
+        let outcome = match &state {
+            RecordState::Failed(reason) => Err(RecordError::Failed(reason.clone())),
+            _ => Ok(figures),
+        };
+        let muted = course.is_muted();
+        topic.publish(RecordingChanged { recording: id, target, path, state, muted, figures });
+        let _ = reply.send(outcome); // who does not wait knows by the event
+    }
+
+    fn tell(&self, state: RecordState) {
+        self.topic.publish(RecordingChanged {
+            recording: self.id,
+            target: self.target,
+            path: self.file.path().to_owned(),
+            state,
+            muted: self.course.is_muted(),
+            figures: self.course.figures(self.source.lost()),
+        });
+    }
+}
+
+fn refused(target: RecordTarget) -> String {
+    let what = match target {
+        RecordTarget::Bridge(bridge) => bridge.to_string(),
+        RecordTarget::Leg(leg, _) => leg.to_string(),
+    };
+    let most = crate::bridge::MOST_TAPS;
+    format!("{what} is gone, or recorded {most} times already: end one of those recordings first")
+}
