@@ -212,3 +212,108 @@ fn refused(target: RecordTarget) -> String {
     let most = crate::bridge::MOST_TAPS;
     format!("{what} is gone, or recorded {most} times already: end one of those recordings first")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+    use std::sync::mpsc::{Receiver, channel};
+
+    use stasis_bus::{Bus, Settings};
+
+    use super::*;
+    use crate::bridge::Tap;
+    use crate::frame::Frame;
+    use crate::id::LegId;
+    use crate::io::{IfExists, RecordSettings};
+    use crate::wav::{Pcm, WavFormat};
+
+    const RATE: SampleRate = SampleRate::Hz8000;
+
+    type Outcome = Receiver<Result<RecordFigures, RecordError>>;
+
+    /// A recording without a thread, with a ring of a second.
+    fn job(name: &str, topic: &Topic, settings: &RecordSettings) -> (Job, Tap, Outcome) {
+        let name = format!("stasis-job-{}-{name}.wav", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let file = RecordFile::create(&path, WavFormat::Pcm16, RATE, IfExists::Overwrite).unwrap();
+        let (tap, source) = Tap::new(RATE, 1);
+        let (reply, outcome) = channel();
+        let target = LegId::new(0, 1).into();
+        let course = Course::new(settings, RATE);
+        let job = Job {
+            id: RecordingId::new(0, 1),
+            target,
+            topic: topic.clone(),
+            rate: RATE,
+            course,
+            source,
+            file,
+            watch: None,
+            tracks: None,
+            lost: 0,
+            reply,
+        };
+        (job, tap, outcome)
+    }
+
+    fn say(tap: &mut Tap, value: i16, ticks: usize) {
+        let mut frame = Frame::silence(RATE);
+        frame.samples_mut().fill(value);
+        (0..ticks).for_each(|_| tap.hear_leg(&frame));
+    }
+
+    #[test]
+    fn what_is_lost_is_told_and_leaves_the_length_right() {
+        let bus = Bus::new(Settings::default()).unwrap();
+        let topic = bus.topic("t");
+        let mut events = topic.subscribe().accept::<RecordingLost>().pull().unwrap();
+        let (mut job, mut tap, outcome) = job("lost", &topic, &RecordSettings::to(""));
+        let path = job.file.path().to_owned();
+        say(&mut tap, 1, 60);
+        assert_eq!(job.work(), None);
+        say(&mut tap, 2, 5);
+        assert_eq!(job.work(), None);
+        tap.end(TapEnd::Gone);
+        let end = job.work();
+        assert_eq!(end, Some(RecordState::Done(RecordEnd::Gone)));
+        job.end(end.unwrap());
+        let figures = outcome.try_recv().unwrap().unwrap();
+        let lost = std::time::Duration::from_millis(200);
+        assert_eq!((figures.samples, figures.lost), (65 * 160, lost));
+        let told = std::iter::from_fn(|| events.try_recv().ok());
+        let told: Vec<_> =
+            told.filter_map(|d| d.downcast_ref::<RecordingLost>().copied()).collect();
+        assert_eq!(told, [RecordingLost { recording: RecordingId::new(0, 1), lost }]);
+        let read = Pcm::load(&path, RATE).unwrap();
+        let expected = [[1; 8_000].as_slice(), &[0; 1_600], &[2; 800]].concat();
+        assert_eq!(read.samples(), expected);
+        std::fs::remove_file(path).unwrap();
+    }
+
+    #[test]
+    fn controls_take_effect_behind_what_was_heard_before_them() {
+        let bus = Bus::new(Settings::default()).unwrap();
+        let (mut job, mut tap, outcome) =
+            job("controls", &bus.topic("t"), &RecordSettings::to(PathBuf::new()));
+        let path = job.file.path().to_owned();
+        let steps = [
+            (1, Control::Pause(true)),
+            (2, Control::Mute(true)),
+            (3, Control::Pause(false)),
+            (4, Control::Mute(false)),
+            (5, Control::Stop),
+        ];
+        let mut end = None;
+        for (value, control) in steps {
+            say(&mut tap, value, 2);
+            end = job.control(control);
+        }
+        assert_eq!(end, Some(RecordState::Done(RecordEnd::Stopped)));
+        job.end(end.unwrap());
+        assert_eq!(outcome.try_recv().unwrap().unwrap().samples, 3 * 320);
+        let expected = [[1; 320], [0; 320], [5; 320]].concat();
+        assert_eq!(Pcm::load(&path, RATE).unwrap().samples(), expected);
+        assert!(tap.is_unread(), "the tap is let go of");
+        std::fs::remove_file(path).unwrap();
+    }
+}
