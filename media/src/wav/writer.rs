@@ -10,6 +10,8 @@
 //! here, so a header cut off in the middle of a rewrite (the low bytes come first) still counts
 //! no more than there is.
 
+mod fuse;
+
 use std::fs;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
@@ -20,6 +22,7 @@ use super::header::{self, Data, Layout};
 use super::law::LawBody;
 use super::{File, Kept, WavError, WavFormat};
 use crate::frame::SampleRate;
+use fuse::Fuse;
 
 /// Most samples written at once.
 const CHUNK: usize = 8_192;
@@ -300,54 +303,6 @@ fn io_error(error: hound::Error) -> io::Error {
     match error {
         hound::Error::IoError(error) => error,
         other => io::Error::other(other.to_string()),
-    }
-}
-
-/// Passes everything on until something fails, and nothing after that.
-struct Fuse<W> {
-    inner: W,
-    blown: bool,
-}
-
-impl<W> Fuse<W> {
-    fn new(inner: W) -> Self {
-        Fuse { inner, blown: false }
-    }
-
-    fn guard<T>(&mut self, work: impl FnOnce(&mut W) -> io::Result<T>) -> io::Result<T> {
-        if self.blown {
-            return Err(io::Error::other("the file was given up after an error"));
-        }
-        let outcome = work(&mut self.inner);
-        // An interrupted call is tried again by the caller.
-        self.blown =
-            outcome.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::Interrupted);
-        outcome
-    }
-}
-
-impl<W: Read> Read for Fuse<W> {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        self.guard(|inner| inner.read(buf))
-    }
-}
-
-impl<W: Write> Write for Fuse<W> {
-    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        self.guard(|inner| match inner.write(buf)? {
-            0 if !buf.is_empty() => Err(io::ErrorKind::WriteZero.into()),
-            n => Ok(n),
-        })
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.guard(W::flush)
-    }
-}
-
-impl<W: Seek> Seek for Fuse<W> {
-    fn seek(&mut self, pos: SeekFrom) -> io::Result<u64> {
-        self.guard(|inner| inner.seek(pos))
     }
 }
 
