@@ -29,7 +29,8 @@ use stasis_media::device::DeviceEdge;
 use stasis_media::event::{SourceLearned, TickMissed};
 use stasis_media::frame::SampleRate;
 use stasis_media::io::{
-    AudioStreams, Media, MediaSettings, Recording, RtpLeg, VirtualDevice, open_default_device,
+    AudioStreams, IfExists, Media, MediaSettings, RecordSettings, Recorder, RtpLeg, VirtualDevice,
+    open_default_device,
 };
 use stasis_media::rtp::{Payloads, ReceiveSettings};
 use stasis_media::wav::Pcm;
@@ -126,13 +127,16 @@ fn run(args: &Args) -> Result<(), Error> {
         bus.topic("media").subscribe().accept::<TickMissed>().callback(handler)?
     };
 
-    let media = Media::start(&bus, MediaSettings::default())?;
+    let media = Arc::new(Media::start(&bus, MediaSettings::default())?);
     let room = Room { media, topic, reporter };
     let bridge = room.media.add_bridge(BRIDGE_RATE, &room.topic)?;
-    let recording = match &args.record {
-        Some(path) => Some(Recording::start(&room.media, bridge, path, &room.topic)?),
-        None => None,
+    let recorder = Recorder::start()?;
+    let record = |path: &PathBuf| {
+        let settings =
+            RecordSettings { if_exists: IfExists::Overwrite, ..RecordSettings::to(path) };
+        recorder.record(&room.media, bridge, settings, &room.topic)
     };
+    let recording = args.record.as_ref().map(record).transpose()?;
     let (you, sound) = room.open_sound(args, bus.clock())?;
     let you = room.media.add_device_leg(you, &room.topic)?;
     room.enter(you, "you", bridge)?;
@@ -152,7 +156,7 @@ fn run(args: &Args) -> Result<(), Error> {
 
     // Everybody leaves, the files are closed, then the last event is delivered.
     let seconds = bus.now().since(start).as_secs_f64();
-    let recorded = recording.map(|recording| recording.finish(&room.media));
+    let recorded = recording.map(|recording| recording.finish());
     room.media.clear();
     let spoken = sound.stop();
     let heard = listen_to(phones);
@@ -178,7 +182,7 @@ fn default_speaker() -> PathBuf {
 
 /// The conference, as those who set it up need it.
 struct Room {
-    media: Media,
+    media: Arc<Media>,
     topic: Topic,
     reporter: Arc<Reporter>,
 }

@@ -16,7 +16,7 @@ use clap::Parser;
 use rayon::prelude::*;
 use stasis_media::frame::SampleRate;
 use stasis_media::mix::{add, mix_all, mix_minus};
-use stasis_media::wav::{Pcm, WavError, WavWriter};
+use stasis_media::wav::{Pcm, WavError, WavFormat, WavWriter};
 
 /// Samples that are mixed at a time.
 const PART: usize = 1 << 14;
@@ -130,7 +130,7 @@ fn part_of(samples: &[i16], index: usize) -> &[i16] {
 
 /// Writes the sum less `own`, or the sum.
 fn write(path: &Path, total: &[i32], own: Option<&Pcm>, rate: SampleRate) -> Result<(), WavError> {
-    let mut file = WavWriter::create(path, rate)?;
+    let mut file = WavWriter::create(path, WavFormat::Pcm16, rate)?;
     let mut out = [0; PART];
     for (index, part) in total.chunks(PART).enumerate() {
         let out = &mut out[..part.len()];
@@ -155,7 +155,7 @@ mod tests {
 
     /// A voice that says its number all the time, for so many samples.
     fn voice(path: &Path, says: i16, samples: usize) {
-        let mut file = WavWriter::create(path, SampleRate::Hz8000).unwrap();
+        let mut file = WavWriter::create(path, WavFormat::Pcm16, SampleRate::Hz8000).unwrap();
         file.write(&vec![says; samples]).unwrap();
         file.finish().unwrap();
     }

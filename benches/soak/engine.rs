@@ -244,7 +244,7 @@ impl Engine {
     pub fn finish(&mut self, seconds: u64) -> u64 {
         self.stop_churn.store(true, Relaxed);
         let recordings = self.recordings.take();
-        let failed = recordings.map_or(0, |recordings| recordings.finish(&self.media, seconds));
+        let failed = recordings.map_or(0, |recordings| recordings.finish(seconds));
         // Each leg tells of its stream when it goes. Then we have been told all.
         self.media.clear();
         self.events.unsubscribe();

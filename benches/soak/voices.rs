@@ -11,7 +11,7 @@ use stasis_media::codec::{Codec, EncodeSettings};
 use stasis_media::dtmf::{Dbm0, Digit, ToneGenerator};
 use stasis_media::frame::{Ptime, SampleRate};
 use stasis_media::rtp::MAX_PAYLOAD;
-use stasis_media::wav::{Pcm, WavError, WavWriter};
+use stasis_media::wav::{Pcm, WavError, WavFormat, WavWriter};
 
 use super::pilots::PEAK;
 use super::plan::{DIGIT_EVERY_TICKS, DIGIT_TICKS};
@@ -138,7 +138,7 @@ fn low_passed(samples: &[i16]) -> Vec<i16> {
 /// Audio at 8 kHz brought to another rate, by the way of a WAV file in memory.
 fn at_rate(samples: &[i16], rate: SampleRate) -> Result<Vec<i16>, WavError> {
     let mut file = Cursor::new(Vec::new());
-    let mut writer = WavWriter::new(&mut file, SampleRate::Hz8000)?;
+    let mut writer = WavWriter::new(&mut file, WavFormat::Pcm16, SampleRate::Hz8000)?;
     writer.write(samples)?;
     writer.finish()?;
     file.set_position(0);

@@ -12,7 +12,7 @@ use stasis_media::event::{
     DeviceSlipped, DtmfBegan, DtmfNotSent, DtmfReceived, DtmfSource, Joined, Left, RtpReceived,
     RtpSent, SourceLearned, TalkingStarted, TalkingStopped, TickMissed,
 };
-use stasis_media::io::{Counters, RecordingFailed, RecordingFinished, RecordingStarted};
+use stasis_media::io::{Counters, RecordState, RecordingChanged};
 
 /// What goes wrong with a sound device while it runs.
 pub struct DeviceTrouble(pub String);
@@ -224,19 +224,23 @@ impl State {
 }
 
 fn read_recording(message: &Message) -> Option<Line> {
-    if let Some(RecordingStarted { path, .. }) = message.downcast_ref() {
-        let text = format!("(recording to {})", path.display());
-        return Some(line("recording_started", None, json!({ "path": path }), text));
-    }
-    if let Some(RecordingFinished { path, samples, .. }) = message.downcast_ref() {
-        let text = format!("(recorded {samples} samples to {})", path.display());
-        let fields = json!({ "path": path, "samples": samples });
-        return Some(line("recording_finished", None, fields, text));
-    }
-    if let Some(RecordingFailed { path, reason, .. }) = message.downcast_ref() {
-        let text = format!("(the recording has ended early: {reason})");
-        let fields = json!({ "path": path, "reason": reason });
-        return Some(line("recording_failed", None, fields, text));
+    if let Some(RecordingChanged { path, state, figures, .. }) = message.downcast_ref() {
+        let (kind, fields, text) = match state {
+            RecordState::Recording | RecordState::Paused => {
+                let text = format!("(recording to {})", path.display());
+                ("recording_started", json!({ "path": path }), text)
+            }
+            RecordState::Failed(reason) => {
+                let text = format!("(the recording has ended early: {reason})");
+                ("recording_failed", json!({ "path": path, "reason": reason }), text)
+            }
+            RecordState::Done(_) | RecordState::Canceled => {
+                let samples = figures.samples;
+                let text = format!("(recorded {samples} samples to {})", path.display());
+                ("recording_finished", json!({ "path": path, "samples": samples }), text)
+            }
+        };
+        return Some(line(kind, None, fields, text));
     }
     let change = message.downcast_ref::<SubscriptionChange>()?;
     let (kind, text) = match change {

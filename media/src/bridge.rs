@@ -12,6 +12,7 @@ mod seats;
 mod sum;
 mod talkers;
 mod tap;
+mod taps;
 
 use stasis_bus::{RtPublisher, Stamp, Topic};
 
@@ -19,7 +20,7 @@ pub use mixer::Mixer;
 pub use rate_change::RateChange;
 pub use seats::Seats;
 pub use talkers::MOST_TALKERS;
-pub use tap::Tap;
+pub use tap::{MOST_TAPS, Tap, TapDirection, TapEnd, TapReader};
 
 use crate::engine::{Outside, Retired};
 use crate::event::BridgeRateChanged;
@@ -28,6 +29,7 @@ use crate::id::{Arena, BridgeId, LegId, PlaybackId, Target};
 use crate::leg::Leg;
 use crate::sound::{self, Playback, PlaybackControl, Sounds};
 use mixer::Setting;
+pub(crate) use taps::Taps;
 
 /// Who is heard in a bridge.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -58,7 +60,7 @@ pub struct Bridge {
     /// It has its mixer also when nobody is in it.
     keeps_mixer: bool,
     sounds: Sounds,
-    tap: Option<Box<Tap>>,
+    taps: Taps,
     /// It is to be removed when nobody fades out of it any more.
     closing: bool,
     /// Whether its ticks are counted on.
@@ -78,7 +80,7 @@ impl Bridge {
             mixer: None,
             keeps_mixer: false,
             sounds: Sounds::new(),
-            tap: None,
+            taps: Taps::new(),
             closing: false,
             awake: false,
         }
@@ -208,7 +210,7 @@ impl Bridge {
     pub(crate) fn is_idle(&self) -> bool {
         let rests = |mixer: &Mixer| mixer.is_empty() && !mixer.is_changing();
         let is_empty = self.mixer.as_deref().is_none_or(rests);
-        is_empty && self.sounds.are_over() && self.tap.is_none() && !self.closing
+        is_empty && self.sounds.are_over() && self.taps.is_empty() && !self.closing
     }
 
     /// Plays, when what was to be played before is over.
@@ -254,15 +256,12 @@ impl Bridge {
         self.sounds.set_music(music, outside);
     }
 
-    /// Sends the whole room to `tap`, in the place of the one that it went to.
-    pub(crate) fn set_tap(&mut self, tap: Option<Box<Tap>>, outside: &mut impl Outside) {
-        if let Some(mut before) = std::mem::replace(&mut self.tap, tap) {
-            before.converters().settle(outside);
-            outside.retire(Retired::Tap(before));
-        }
+    /// Sends the whole room to `tap`, too; gives it back when there is no room for one more.
+    pub(crate) fn tap(&mut self, tap: Box<Tap>) -> Result<(), Box<Tap>> {
+        if self.closing { Err(tap) } else { self.taps.add(tap) }
     }
 
-    /// Lets go of what is played, and of the tap. What is played fades out in the next tick.
+    /// Lets go of what is played, and of the taps. What is played fades out in the next tick.
     pub(crate) fn silence(
         &mut self,
         now: Stamp,
@@ -271,7 +270,7 @@ impl Bridge {
     ) {
         self.stop_playing(now, publisher, outside);
         self.set_music(None, outside);
-        self.set_tap(None, outside);
+        self.taps.end(outside);
     }
 
     /// There is no next tick.
@@ -292,9 +291,7 @@ impl Bridge {
         }
         self.rate = change.rate();
         self.sounds.change(change, outside);
-        if let Some(tap) = &mut self.tap {
-            tap.converters().change(change.tap.take(), outside);
-        }
+        self.taps.change(&mut change.taps, outside);
         true
     }
 
@@ -313,15 +310,13 @@ impl Bridge {
         let mut tell = sound::tell(Target::Bridge(self.id), &self.topic, now, publisher);
         self.sounds.advance(holds, &mut tell);
         drop(tell);
-        if self.tap.as_ref().is_some_and(|tap| tap.is_unread()) {
-            self.set_tap(None, outside);
-        }
+        self.taps.drop_unread(outside);
         let setting = Setting {
             id: self.id,
             kind: self.kind,
             most_talkers: self.most_talkers,
             sounds: &mut self.sounds,
-            tap: self.tap.as_deref_mut(),
+            taps: &mut self.taps,
         };
         let changed = self.mixer.as_mut().and_then(|mixer| mixer.tick(setting, legs, outside));
         self.end_tick(changed, now, publisher, outside);
@@ -335,17 +330,13 @@ impl Bridge {
         publisher: &mut RtPublisher,
         outside: &mut impl Outside,
     ) {
-        if let Some(tap) = &mut self.tap {
-            tap.end_tick();
-        }
+        self.taps.end_tick();
         self.sounds.end_tick(outside);
         if let Some(from) = changed {
             let changed = BridgeRateChanged { bridge: self.id, from, to: self.rate };
             publisher.publish(&self.topic, now, changed);
             self.sounds.settle(outside);
-            if let Some(tap) = &mut self.tap {
-                tap.converters().settle(outside);
-            }
+            self.taps.settle(outside);
         }
     }
 

@@ -1,4 +1,4 @@
-//! Names of legs, bridges and playbacks.
+//! Names of legs, bridges, playbacks and recordings.
 
 use std::fmt;
 
@@ -48,6 +48,11 @@ id! {
 id! {
     /// Names a playback.
     PlaybackId, "playback"
+}
+
+id! {
+    /// Names a recording.
+    RecordingId, "recording"
 }
 
 /// Somebody to whom something can be played.

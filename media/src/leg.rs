@@ -18,6 +18,7 @@ pub use lane::Rates;
 pub(crate) use lane::{Blend, Era, Lane, between, convert};
 pub use settings::{Direction, LegSetting, Role};
 
+use crate::bridge::{Tap, TapDirection, Taps};
 use crate::device::DeviceEdge;
 use crate::dtmf::Digit;
 use crate::engine::{Outside, Retired};
@@ -83,6 +84,7 @@ pub struct Leg {
     has_out: bool,
     sent: bool,
     seat: Seat,
+    taps: Taps,
     ears: Level,
     /// What is played to it, and what is said in its name.
     sounds: Sounds,
@@ -114,6 +116,7 @@ impl Leg {
             has_out: false,
             sent: false,
             seat: Seat::default(),
+            taps: Taps::new(),
             ears: Level::new(),
             sounds: Sounds::new(),
             whispers: Sounds::new(),
@@ -193,8 +196,10 @@ impl Leg {
         self.past.as_ref().filter(|lane| lane.leaving).map(|lane| lane.bridge)
     }
 
-    /// Lets go of the way to the bridge that it is leaving, without a fade: it is gone itself.
+    /// Lets go of the way to the bridge that it is leaving, without a fade, and of its taps: it is
+    /// gone itself.
     pub(crate) fn forget_past(&mut self, outside: &mut impl Outside) {
+        self.taps.end(outside);
         if let Some(lane) = self.past.take() {
             retire(lane, outside);
         }
@@ -248,6 +253,21 @@ impl Leg {
                 self.digits.want(wanted, leg, topic, now, publisher);
             }
         }
+    }
+
+    /// Sends what it says, or hears, to `tap`, too; gives it back when there is no room for one more.
+    pub(crate) fn tap(
+        &mut self,
+        direction: TapDirection,
+        mut tap: Box<Tap>,
+    ) -> Result<(), Box<Tap>> {
+        tap.turn(direction);
+        self.taps.add(tap)
+    }
+
+    /// Lets go of the taps that nobody reads any more.
+    pub(crate) fn drop_unread_taps(&mut self, outside: &mut impl Outside) {
+        self.taps.drop_unread(outside);
     }
 
     fn level(&mut self, direction: Direction) -> &mut Level {
@@ -389,6 +409,7 @@ impl Leg {
             self.whispers.advance(false, &mut tell);
             self.whispers.for_each(Era::Present, |said| self.voice.add(said));
         }
+        self.taps.said(&self.heard, self.voice.frame());
         (self.has_out, self.sent) = (false, false);
         self.report_in -= 1;
         if self.report_in == 0 {
@@ -504,6 +525,7 @@ impl Leg {
             add(self.out.samples_mut(), own.samples());
         }
         self.ears.fader.apply(self.out.samples_mut());
+        self.taps.heard(&self.out, &self.heard);
         self.send_out(outside);
     }
 

@@ -30,4 +30,4 @@ pub mod sound;
 pub mod talk;
 pub mod wav;
 
-pub use id::{BridgeId, LegId, PlaybackId, Target};
+pub use id::{BridgeId, LegId, PlaybackId, RecordingId, Target};

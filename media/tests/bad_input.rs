@@ -2,7 +2,8 @@
 //! here asserts a time; waiting has a generous end, so that a failure is one and not a hang.
 
 use std::net::{SocketAddr, UdpSocket};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use stasis_bus::{Bus, PullSubscription, Settings, Topic};
@@ -11,8 +12,8 @@ use stasis_media::dtmf::Digit;
 use stasis_media::event::{DtmfReceived, Joined, PlaybackChanged, PlaybackState, RtpReceived};
 use stasis_media::frame::SampleRate;
 use stasis_media::io::{
-    ControlError, Media, MediaSettings, RecordError, Recording, RecordingFailed, RecordingFinished,
-    RtpLeg,
+    ControlError, IfExists, Media, MediaSettings, RecordEnd, RecordError, RecordSettings,
+    RecordState, Recorder, Recording, RecordingChanged, RtpLeg,
 };
 use stasis_media::leg::Direction;
 use stasis_media::rtp::{Header, ReceiveSettings, RtpSeq, write_packet};
@@ -24,7 +25,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 struct Studio {
     topic: Topic,
     events: PullSubscription,
-    media: Media,
+    media: Arc<Media>,
+    recorder: Recorder,
     bridge: BridgeId,
     _bus: Bus,
 }
@@ -36,9 +38,10 @@ impl Studio {
         let topic = bus.topic("studio");
         let events = topic.subscribe().pull().unwrap();
         let settings = MediaSettings { legs: 2, bridges: 1, ..MediaSettings::default() };
-        let media = Media::start(&bus, settings).unwrap();
+        let media = Arc::new(Media::start(&bus, settings).unwrap());
+        let recorder = Recorder::start().unwrap();
         let bridge = media.add_bridge(SampleRate::Hz8000, &topic).unwrap();
-        Studio { topic, events, media, bridge, _bus: bus }
+        Studio { topic, events, media, recorder, bridge, _bus: bus }
     }
 
     fn add_leg(&self, local: SocketAddr) -> Result<(LegId, SocketAddr), ControlError> {
@@ -47,6 +50,23 @@ impl Studio {
             RtpLeg { local, receive, encoding: EncodeSettings::default(), ssrc: 7 },
             &self.topic,
         )
+    }
+
+    /// Begins to record the bridge.
+    fn record(&self, path: &Path) -> Result<Recording, RecordError> {
+        let settings =
+            RecordSettings { if_exists: IfExists::Overwrite, ..RecordSettings::to(path) };
+        self.recorder.record(&self.media, self.bridge, settings, &self.topic)
+    }
+
+    /// How the next recording ends.
+    fn recorded(&mut self) -> RecordingChanged {
+        loop {
+            let changed: RecordingChanged = self.next();
+            if changed.state.is_end() {
+                return changed;
+            }
+        }
     }
 
     /// The next event of this type.
@@ -184,9 +204,8 @@ fn garbage_on_a_legs_socket_is_counted_and_the_leg_goes_on() {
 fn a_recording_that_cannot_be_written_is_an_error_with_the_remedy_and_the_conference_goes_on() {
     let mut studio = Studio::open();
     let nowhere = scratch("no-such-folder").join("room.wav");
-    let start = |studio: &Studio, path: &std::path::Path| {
-        let recording = Recording::start(&studio.media, studio.bridge, path, &studio.topic);
-        recording.map(drop).expect_err("it cannot be written")
+    let start = |studio: &Studio, path: &Path| {
+        studio.record(path).map(drop).expect_err("it cannot be written")
     };
     let error = start(&studio, &nowhere);
     assert!(matches!(error, RecordError::File(WavError::NotFound { .. })), "{error}");
@@ -199,7 +218,9 @@ fn a_recording_that_cannot_be_written_is_an_error_with_the_remedy_and_the_confer
 
     let gone = BridgeId::new(0, 999);
     let path = scratch("gone.wav");
-    let error = Recording::start(&studio.media, gone, &path, &studio.topic).map(drop).unwrap_err();
+    let settings = RecordSettings::to(&path);
+    let recording = studio.recorder.record(&studio.media, gone, settings, &studio.topic);
+    let error = recording.map(drop).unwrap_err();
     assert!(matches!(error, RecordError::Control(ControlError::NoBridge(id)) if id == gone));
     assert!(!path.exists(), "no file is left behind");
 }
@@ -208,14 +229,9 @@ fn a_recording_that_cannot_be_written_is_an_error_with_the_remedy_and_the_confer
 #[test]
 fn a_full_disk_ends_a_recording_and_nothing_else() {
     let mut studio = Studio::open();
-    let full = std::path::Path::new("/dev/full");
-    let reason = match Recording::start(&studio.media, studio.bridge, full, &studio.topic) {
+    let reason = match studio.record(Path::new("/dev/full")) {
         Err(error) => error.to_string(),
-        Ok(recording) => {
-            let failed: RecordingFailed = studio.next();
-            assert!(recording.finish(&studio.media).is_err());
-            failed.reason
-        }
+        Ok(recording) => recording.finish().unwrap_err().to_string(),
     };
     assert!(reason.contains("full") && reason.contains("free some space"), "{reason}");
     studio.plays();
@@ -238,13 +254,13 @@ fn pipe(name: &str) -> (PathBuf, std::fs::File) {
 fn a_recording_that_fails_on_its_way_is_told_and_the_conference_goes_on() {
     let mut studio = Studio::open();
     let (path, _end) = pipe("pipe.wav");
-    let recording =
-        Recording::start(&studio.media, studio.bridge, &path, &studio.topic).expect("it begins");
-    let failed: RecordingFailed = studio.next(); // after a second, when its header is corrected
-    assert_eq!((failed.bridge, &failed.path), (studio.bridge, &path));
-    assert!(failed.reason.contains("pipe.wav") && failed.reason.contains("nothing was recorded"));
+    let recording = studio.record(&path).expect("it begins");
+    let failed = studio.recorded(); // after a second, when its header is corrected
+    assert_eq!((failed.target, &failed.path), (studio.bridge.into(), &path));
+    let RecordState::Failed(reason) = failed.state else { panic!("{failed:?}") };
+    assert!(reason.contains("pipe.wav") && reason.contains("nothing was recorded"));
     studio.plays();
-    assert!(matches!(recording.finish(&studio.media), Err(RecordError::File(_))));
+    assert!(matches!(recording.finish(), Err(RecordError::Failed(_))));
     studio.settle(1);
     studio.plays();
     std::fs::remove_file(path).unwrap();
@@ -255,29 +271,28 @@ fn a_recording_can_be_finished_also_while_orders_crowd() {
     let studio = Studio::open();
     let (leg, _) = studio.add_leg(loopback()).unwrap();
     let path = scratch("crowd.wav");
-    let recording = Recording::start(&studio.media, studio.bridge, &path, &studio.topic).unwrap();
+    let recording = studio.record(&path).unwrap();
     let busy = (0..10_000).find_map(|n| studio.media.mute(leg, Direction::In, n % 2 == 0).err());
     assert!(busy.is_some_and(|busy| busy.to_string().contains("try again after a tick")));
-    recording.finish(&studio.media).unwrap();
+    recording.finish().unwrap();
     studio.settle(2);
     std::fs::remove_file(path).unwrap();
 }
 
 #[test]
-fn a_recording_that_takes_the_place_of_another_is_not_ended_by_finishing_that_one() {
+fn several_recordings_of_one_bridge_do_not_mind_each_other() {
     let mut studio = Studio::open();
     let paths = ["first.wav", "second.wav"].map(scratch);
-    let [first, second] = paths
-        .each_ref()
-        .map(|path| Recording::start(&studio.media, studio.bridge, path, &studio.topic).unwrap());
-    first.finish(&studio.media).unwrap();
-    assert_eq!(studio.next::<RecordingFinished>().path, paths[0]);
+    let [first, second] = paths.each_ref().map(|path| studio.record(path).unwrap());
+    first.finish().unwrap();
+    assert_eq!(studio.recorded().path, paths[0]);
     let before = studio.media.counters().ticks;
     studio.plays();
     let ticks = studio.media.counters().ticks - before;
-    let samples = second.finish(&studio.media).unwrap();
+    let samples = second.finish().unwrap().samples;
     assert!(ticks >= 2 && samples >= (ticks - 1) * 160, "{samples} samples of {ticks} ticks");
-    assert_eq!(studio.next::<RecordingFinished>().path, paths[1]);
+    let ended = studio.recorded();
+    assert_eq!((&ended.path, ended.state), (&paths[1], RecordState::Done(RecordEnd::Stopped)));
     studio.settle(1);
     paths.iter().for_each(|path| std::fs::remove_file(path).unwrap());
 }
@@ -336,6 +351,9 @@ fn orders_for_a_leg_that_is_gone_are_errors_and_those_on_their_way_do_no_harm() 
         studio.media.play(gone, Player::new(sound, Repeat::Once)),
         Err(ControlError::NoBridge(id)) if id == gone
     ));
-    assert!(matches!(studio.media.tap(gone, 1), Err(ControlError::NoBridge(_))));
+    assert!(matches!(
+        studio.media.tap(gone, SampleRate::Hz8000, 1),
+        Err(ControlError::NoBridge(_))
+    ));
     assert!(matches!(studio.media.stop_playing(gone), Err(ControlError::NoBridge(_))));
 }

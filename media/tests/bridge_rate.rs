@@ -35,7 +35,7 @@ fn a_bridge_has_the_highest_rate_that_a_leg_in_it_can_use_and_everything_comes_b
     let legs = [Codec::PCMU, Codec::G722, Codec::L16.at(WIDE).unwrap()].map(leg);
     let sound = Pcm::new(NARROW, vec![100; 8_000]);
     media.play(automatic, Player::new(sound, Repeat::Forever)).unwrap();
-    let _samples = media.tap(automatic, 1).unwrap();
+    let _samples = media.tap(automatic, SampleRate::Hz48000, 1).unwrap();
     let rates = || [automatic, capped, fixed].map(|bridge| media.bridge_rate(bridge).unwrap());
     assert_eq!(rates(), [NARROW; 3]);
     // Who goes where, and what the three bridges mix at from then on.

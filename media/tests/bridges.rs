@@ -5,7 +5,7 @@ mod common {
     pub mod room;
 }
 
-use common::room::{Phone, Room, SILENCE, Tone, db, join, peak_of};
+use common::room::{Phone, Room, SILENCE, Tone, db, join, peak_of, read_all};
 use stasis_bus::PullSubscription;
 use stasis_media::bridge::{BridgeKind, RateChange, Tap};
 use stasis_media::codec::Codec;
@@ -355,6 +355,7 @@ fn change(phones: &[Phone], rate: SampleRate) -> Box<RateChange> {
         RateChange::new(rate, legs)
             .with_playback(PlaybackId::new(0, 1), NARROW)
             .with_tap(WIDE)
+            .with_tap(NARROW)
             .with_music(NARROW),
     )
 }
@@ -365,8 +366,12 @@ fn a_bridge_goes_over_to_another_rate_without_a_gap_or_a_click() {
     let mut events = room.topic.subscribe().accept::<BridgeRateChanged>().pull().unwrap();
     let bridge = room.add_bridge(0, NARROW);
     let mut phones = phones(&mut room, 3, bridge, NARROW);
-    let (tap, mut samples) = Tap::at(WIDE, 20, NARROW);
-    room.order(Order::Record(bridge, Box::new(tap)));
+    // Two taps at rates of their own.
+    let mut taps = [NARROW, WIDE].map(|rate| {
+        let (tap, samples) = Tap::at(rate, 20, NARROW);
+        room.order(Order::TapBridge(bridge, Box::new(tap)));
+        samples
+    });
     const PLAYED: f64 = 700.0;
     room.order(Order::Play(bridge.into(), sound(1, PLAYED, NARROW, NARROW)));
     let mut tones = tones();
@@ -404,10 +409,12 @@ fn a_bridge_goes_over_to_another_rate_without_a_gap_or_a_click() {
         let quietest = heard.chunks(160).map(|tick| tick.iter().map(|s| s.unsigned_abs()).max());
         assert!(quietest.min() > Some(Some(3_000)));
     }
-    let mut recorded = vec![0; samples.slots()];
-    samples.pop_entire_slice(&mut recorded).unwrap();
-    let ticks = recorded.chunks(960).skip(20).map(|t| t.iter().map(|s| s.unsigned_abs()).max());
-    assert!(ticks.min() > Some(Some(3_000)), "nor in the recording");
+    for (tap, tick) in taps.iter_mut().zip([160, 960]) {
+        let recorded = read_all(tap);
+        let ticks = recorded.chunks(tick).skip(20);
+        let loudest = ticks.map(|t| t.iter().map(|s| s.unsigned_abs()).max());
+        assert!(loudest.min() > Some(Some(3_000)), "nor in the recordings");
+    }
     // Every converter but those in use has come back, and none was refused.
     let refused = |object: &Retired| matches!(object, Retired::Refused(_));
     assert!(!room.wire.retired.iter().any(refused));

@@ -86,7 +86,7 @@ impl Hall {
             (62, Order::ChangeRate(self.mixing, change(after))),
             (63, Order::ChangeRate(self.mixing, change(before))),
             (64, Order::Set(self.legs[5].0, muted(false))),
-            (70, Order::Record(self.mixing, Box::new(Tap::at(WIDE, 1, before).0))),
+            (70, Order::TapBridge(self.mixing, Box::new(Tap::at(WIDE, 1, before).0))),
             (71, Order::ChangeRate(self.mixing, change(after))),
             (71, Order::Leave(leader)),
             (72, join(leader, NARROW, self.mixing, after)),

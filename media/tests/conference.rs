@@ -7,9 +7,9 @@ mod common {
 
 use std::time::Duration;
 
-use common::room::{Dice, Phone, Room, SILENCE, Tick, Tone, db, join, peak_of};
+use common::room::{Dice, Phone, Room, SILENCE, Tick, Tone, db, join, peak_of, read_all};
 use stasis_bus::{PullSubscription, Stamp};
-use stasis_media::bridge::{Bridge, Tap};
+use stasis_media::bridge::{Bridge, Tap, TapEnd};
 use stasis_media::codec::{Codec, EncodeSettings};
 use stasis_media::device::device_edge;
 use stasis_media::dtmf::{Digit, ToneGenerator};
@@ -337,7 +337,7 @@ fn a_tap_holds_the_exact_sum_of_what_everybody_says() {
         .collect();
     phones.iter().for_each(|phone| room.join(phone.id, bridge, NARROW));
     let (tap, mut samples) = Tap::new(NARROW, 10);
-    room.order(Order::Record(bridge, Box::new(tap)));
+    room.order(Order::TapBridge(bridge, Box::new(tap)));
     let mut tones = [Tone::new(TONES[0], 9_000.0), Tone::new(TONES[1], 9_000.0)];
     let mut sum = Vec::new();
     for _ in 0..250 {
@@ -354,20 +354,14 @@ fn a_tap_holds_the_exact_sum_of_what_everybody_says() {
         sum.extend(both);
         room.tick(&mut phones);
     }
-    let mut recorded = vec![0; samples.slots()];
-    samples.pop_entire_slice(&mut recorded).unwrap();
+    let recorded = read_all(&mut samples);
     assert_eq!(recorded.len(), sum.len(), "a tick for a tick");
     // 60 ms in the jitter buffer; then a fade-in of 5 ms, as after any silence.
     let delay = 3 * 160;
     assert!(recorded[..delay].iter().all(|&sample| sample == 0));
     assert_eq!(recorded[delay + 40..], sum[40..sum.len() - delay]);
 
-    room.order(Order::StopRecording(bridge));
-    let Some(Retired::Tap(tap)) = room.wire.retired.pop() else { panic!("the tap comes back") };
-    assert_eq!(tap.lost(), 0);
-
-    let (tap, samples) = Tap::new(NARROW, 1);
-    room.order(Order::Record(bridge, Box::new(tap)));
+    assert_eq!((samples.lost(), samples.end()), (0, None));
     drop(samples);
     room.tick(&mut phones);
     assert!(matches!(room.wire.retired.pop(), Some(Retired::Tap(_))), "nobody reads it any more");
@@ -478,11 +472,11 @@ fn orders_that_cannot_be_carried_out_come_back_with_their_objects() {
     assert!(matches!(back, Some(Order::Play(_, playback)) if playback.id().serial() == 3));
     let back = refused(room, Order::Play(no_bridge.into(), playback(4, NARROW, 10, Repeat::Once)));
     assert!(matches!(back, Some(Order::Play(_, playback)) if playback.id().serial() == 4));
-    let (tap, samples) = Tap::new(NARROW, 1);
-    let back = refused(room, Order::Record(no_bridge, Box::new(tap)));
-    assert!(matches!(back, Some(Order::Record(id, _)) if id == no_bridge));
+    let (tap, mut samples) = Tap::new(NARROW, 1);
+    let back = refused(room, Order::TapBridge(no_bridge, Box::new(tap)));
+    assert!(matches!(back, Some(Order::TapBridge(id, _)) if id == no_bridge));
     drop(back);
-    assert!(samples.is_abandoned(), "dropped here, where it may be");
+    assert_eq!((read_all(&mut samples), samples.end()), (vec![], Some(TapEnd::Refused)));
 
     // Orders without an object leave nothing to give back.
     for order in [
@@ -492,7 +486,6 @@ fn orders_that_cannot_be_carried_out_come_back_with_their_objects() {
         mute(no_leg, true),
         Order::Press(no_leg, digit('1'), Duration::from_millis(100)),
         Order::StopPlaying(no_bridge.into()),
-        Order::StopRecording(no_bridge),
     ] {
         assert!(refused(room, order).is_none());
     }

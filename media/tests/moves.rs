@@ -52,7 +52,7 @@ fn conference(passed: Passed) -> (Vec<(LegId, Vec<u8>)>, Vec<i16>) {
     let mut tones = [440.0, 1_000.0, 0.0, 1_500.0].map(|hz| Tone::new(hz, 5_000.0));
     phones.iter().for_each(|phone| room.join(phone.id, bridge, NARROW));
     let (tap, mut samples) = Tap::at(NARROW, 10, NARROW);
-    room.order(Order::Record(bridge, Box::new(tap)));
+    room.order(Order::TapBridge(bridge, Box::new(tap)));
     let mut sent = Vec::new();
     for tick in 0..TICKS {
         match tick {
@@ -112,7 +112,9 @@ fn conference(passed: Passed) -> (Vec<(LegId, Vec<u8>)>, Vec<i16>) {
         sent.extend(room.wire.sent.drain(..).map(|sent| (sent.leg, sent.bytes().to_vec())));
         room.now = room.now + PERIOD;
     }
-    let recorded = samples.pop_partial_slice(&mut [0; 100_000]).0.to_vec();
+    let mut recorded = vec![0; 100_000];
+    let read = samples.read(&mut recorded);
+    recorded.truncate(read);
     (sent, recorded)
 }
 

@@ -9,7 +9,7 @@ use super::rate_change::{self, RateChange};
 use super::seats::Seats;
 use super::sum::Sum;
 use super::talkers::Talkers;
-use super::tap::Tap;
+use super::taps::Taps;
 use super::{BridgeKind, Room};
 use crate::engine::Outside;
 use crate::frame::SampleRate;
@@ -34,7 +34,7 @@ pub(super) struct Setting<'a> {
     pub(super) kind: BridgeKind,
     pub(super) most_talkers: Option<usize>,
     pub(super) sounds: &'a mut Sounds,
-    pub(super) tap: Option<&'a mut Tap>,
+    pub(super) taps: &'a mut Taps,
 }
 
 impl Mixer {
@@ -237,9 +237,7 @@ impl Mixer {
             Era::Past => &mut self.past,
             Era::Present => &mut self.sum,
         };
-        if let Some(tap) = &mut setting.tap {
-            tap.hear(era, sum.all(), blend);
-        }
+        setting.taps.hear(era, sum.all(), blend);
         if era == Era::Present {
             for number in 0..audience::MOST {
                 let leader = self.audiences.leader(number);

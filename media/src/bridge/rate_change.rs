@@ -21,7 +21,7 @@ pub struct RateChange {
     pub(crate) legs: Vec<(LegId, Option<Box<Rates>>)>,
     playbacks: Vec<(PlaybackId, Option<Box<Resampler>>)>,
     pub(crate) music: Option<Box<Resampler>>,
-    pub(super) tap: Option<Box<Resampler>>,
+    pub(super) taps: Vec<Option<Box<Resampler>>>,
 }
 
 impl RateChange {
@@ -29,7 +29,8 @@ impl RateChange {
     pub fn new(rate: SampleRate, legs: impl IntoIterator<Item = (LegId, SampleRate)>) -> Self {
         let rates = |(id, leg)| (id, Some(Box::new(Rates::new(leg, rate))));
         let legs = legs.into_iter().map(rates).collect();
-        RateChange { rate, from: None, legs, playbacks: Vec::new(), music: None, tap: None }
+        let (playbacks, taps) = (Vec::new(), Vec::new());
+        RateChange { rate, from: None, legs, playbacks, music: None, taps }
     }
 
     /// Also for a playback of sounds at `sound`, heard or queued.
@@ -44,9 +45,9 @@ impl RateChange {
         self
     }
 
-    /// Also for a tap at `tap`.
+    /// Also for a tap at `tap`; once for each.
     pub fn with_tap(mut self, tap: SampleRate) -> Self {
-        self.tap = Some(Box::new(between(self.rate, tap)));
+        self.taps.push(Some(Box::new(between(self.rate, tap))));
         self
     }
 
@@ -65,7 +66,7 @@ impl RateChange {
         let of_legs = self.legs.iter().filter(|(_, rates)| rates.is_some()).count();
         let of_playbacks =
             self.playbacks.iter().filter(|(_, converter)| converter.is_some()).count();
-        let others = [&self.music, &self.tap];
-        of_legs + of_playbacks + others.into_iter().flatten().count()
+        let of_taps = self.taps.iter().flatten().count();
+        of_legs + of_playbacks + of_taps + usize::from(self.music.is_some())
     }
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use stasis_bus::{RtPublisher, Stamp};
 
-use crate::bridge::{Bridge, RateChange, Room, Tap};
+use crate::bridge::{Bridge, RateChange, Room, Tap, TapDirection, TapEnd};
 use crate::dtmf::Digit;
 use crate::event::{Joined, Left, Moved};
 use crate::frame::SampleRate;
@@ -57,15 +57,15 @@ pub enum Order {
     Control(Target, PlaybackId, PlaybackControl),
     /// Stops all that is played to a leg or a bridge, and what waits to be.
     StopPlaying(Target),
-    /// The music of a leg on hold, or of a holding bridge, in place of what it has; or none. It is heard
-    /// while nothing is played. Nobody is told when it begins and ends.
+    /// The music of a leg, or of a holding bridge, in place of what it has; or none. It is heard while
+    /// nothing is played. Nobody is told when it begins and ends.
     Music(Target, Option<Box<Playback>>),
     /// Has a leg hear (out), or those in its bridge hear of it (in), what comes by a pipe.
     Pipe(LegId, Direction, Box<Playback>),
-    /// Sends the whole room to a tap, in place of the one that it goes to.
-    Record(BridgeId, Box<Tap>),
-    /// Takes the tap off.
-    StopRecording(BridgeId),
+    /// Sends the whole room to a tap, too; it is taken off when its reader is dropped.
+    TapBridge(BridgeId, Box<Tap>),
+    /// Sends what a leg says, or hears, or both, to a tap, too.
+    TapLeg(LegId, TapDirection, Box<Tap>),
     /// Only so many are heard in a bridge, the loudest; or everybody.
     LimitTalkers(BridgeId, Option<usize>),
     /// A bridge goes over to another rate, without a gap or a click: within 60 ms.
@@ -83,6 +83,7 @@ impl Order {
             | Order::Set(leg, _)
             | Order::Press(leg, ..)
             | Order::Pipe(leg, ..)
+            | Order::TapLeg(leg, ..)
             | Order::Play(Target::Leg(leg), _)
             | Order::Control(Target::Leg(leg), ..)
             | Order::StopPlaying(Target::Leg(leg))
@@ -223,16 +224,27 @@ impl Engine {
                     outside.retire(Retired::Refused(Order::Pipe(id, direction, pipe)));
                 }
             }
-            Order::Record(id, tap) => match self.bridge_at(id, tap.rate()) {
-                Some(bridge) => {
-                    bridge.set_tap(Some(tap), outside);
+            Order::TapBridge(id, tap) => {
+                let refused = match self.bridge_at(id, tap.rate()) {
+                    Some(bridge) => bridge.tap(tap).err(),
+                    None => Some(tap),
+                };
+                if let Some(mut tap) = refused {
+                    tap.end(TapEnd::Refused);
+                    outside.retire(Retired::Refused(Order::TapBridge(id, tap)));
+                } else {
                     self.wake(id);
                 }
-                None => outside.retire(Retired::Refused(Order::Record(id, tap))),
-            },
-            Order::StopRecording(bridge) => {
-                if let Some(bridge) = self.bridges.get_mut(bridge.0) {
-                    bridge.set_tap(None, outside);
+            }
+            Order::TapLeg(id, direction, tap) => {
+                let rate = tap.rate();
+                let refused = match self.leg_at(id, rate) {
+                    Some(leg) => leg.tap(direction, tap).err(),
+                    None => Some(tap),
+                };
+                if let Some(mut tap) = refused {
+                    tap.end(TapEnd::Refused);
+                    outside.retire(Retired::Refused(Order::TapLeg(id, direction, tap)));
                 }
             }
             Order::LimitTalkers(bridge, most) => {
@@ -338,6 +350,7 @@ impl Engine {
     pub fn tick(&mut self, now: Stamp, publisher: &mut RtPublisher, outside: &mut impl Outside) {
         for leg in self.legs.iter_mut() {
             leg.listen(now, publisher);
+            leg.drop_unread_taps(outside);
         }
         self.tick_bridges(now, publisher, outside);
         let unsent = |leg: &&mut Leg| leg.bridge().is_none() || leg.is_between();

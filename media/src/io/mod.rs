@@ -4,7 +4,7 @@
 mod device;
 mod lateness;
 mod media;
-mod recorder;
+mod record;
 mod timer;
 mod udp;
 mod virtual_device;
@@ -16,9 +16,10 @@ pub use self::media::{
     BridgeRate, BridgeSettings, ControlError, Counters, Media, MediaSettings, Priority, RtpLeg,
     StartError,
 };
-pub use self::recorder::{
-    RecordError, Recording, RecordingFailed, RecordingFinished, RecordingStarted,
+pub use self::record::{
+    IfExists, Keys, RecordEnd, RecordError, RecordFigures, RecordSettings, RecordState,
+    RecordTarget, Recorder, Recording, RecordingChanged, RecordingLost, RecordingTrack,
 };
 pub use self::timer::sleep_until;
 pub use self::udp::{Datagram, RtpSocket};
-pub use self::virtual_device::{VirtualDevice, VirtualDeviceReport};
+pub use self::virtual_device::{VirtualDevice, VirtualDeviceError, VirtualDeviceReport};

@@ -12,11 +12,10 @@ use std::time::Duration;
 use stasis_bus::Clock;
 
 use super::media::StartError;
-use super::recorder::RecordError;
 use super::timer::sleep_until;
 use crate::device::{CaptureEnd, DeviceEdge, PlaybackEnd, device_edge};
 use crate::frame::SampleRate;
-use crate::wav::{Pcm, Player, Repeat, WavError, WavWriter};
+use crate::wav::{Pcm, Player, Repeat, WavError, WavFormat, WavWriter};
 
 /// The rate of the device, as of most sound cards.
 const RATE: SampleRate = SampleRate::Hz48000;
@@ -27,6 +26,17 @@ const BLOCK_TIME: Duration = Duration::from_millis(10);
 pub struct VirtualDevice {
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<VirtualDeviceReport>>,
+}
+
+/// Why a virtual device could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum VirtualDeviceError {
+    /// The speaker's file cannot be written.
+    #[error(transparent)]
+    File(#[from] WavError),
+    /// There is no thread for it.
+    #[error(transparent)]
+    Start(#[from] StartError),
 }
 
 /// What the speaker of a virtual device has done.
@@ -44,13 +54,13 @@ impl VirtualDevice {
     /// file at `speaker`.
     ///
     /// # Errors
-    /// [`RecordError`] when the file cannot be made.
+    /// [`VirtualDeviceError`] when the file cannot be made, or there is no thread.
     pub fn start(
         clock: Clock,
         sound: Pcm,
         speaker: &Path,
-    ) -> Result<(DeviceEdge, VirtualDevice), RecordError> {
-        let file = WavWriter::create(speaker, RATE)?;
+    ) -> Result<(DeviceEdge, VirtualDevice), VirtualDeviceError> {
+        let file = WavWriter::create(speaker, WavFormat::Pcm16, RATE)?;
         let (edge, capture, playback) =
             device_edge(RATE.hz(), RATE.hz(), RATE).expect("the rate is in range");
         let stop = Arc::new(AtomicBool::new(false));

@@ -38,14 +38,16 @@ impl Leg {
         self.seat.audience
     }
 
-    /// By which it can be in an audience in this tick; none when what it is sent is its own.
+    /// By which it can be in an audience in this tick; none when what it is sent is its own, or is
+    /// heard by a tap.
     pub(crate) fn share_key(&self) -> Option<ShareKey> {
         let Edge::Rtp(rtp) = &self.edge else { return None };
         let hears_all = self.present.as_ref().is_some_and(|lane| lane.hears_all())
             && self.past.as_ref().is_none_or(|lane| !lane.leaving)
             && !self.hears_more()
             && !self.held;
-        let plain = hears_all && self.ears.fader.is_open() && rtp.receiver.remote().is_some();
+        let plain = hears_all && self.ears.fader.is_open() && !self.taps.hear_out();
+        let plain = plain && rtp.receiver.remote().is_some();
         plain.then(|| rtp.sender.share_key())?
     }
 

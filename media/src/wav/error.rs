@@ -101,6 +101,22 @@ pub enum WavError {
         /// Its length, by its header.
         seconds: u64,
     },
+    /// A file to be recorded that is there already.
+    #[error("{file} exists already: choose another name, or have it overwritten or gone on with")]
+    Exists {
+        /// Which one.
+        file: File,
+    },
+    /// A file to go on with that holds something else.
+    #[error("{file} holds {found}, not {wanted}: go on in that format, or in another file")]
+    Different {
+        /// Which one.
+        file: File,
+        /// What it holds.
+        found: String,
+        /// What was to be added.
+        wanted: String,
+    },
     /// There is no such file, or no such folder to write it to.
     #[error("{file} does not exist: check the path")]
     NotFound {
@@ -170,6 +186,7 @@ impl WavError {
     /// An error while creating or writing `file`.
     pub(super) fn writing(file: File, source: io::Error, kept: Kept) -> Self {
         match source.kind() {
+            io::ErrorKind::AlreadyExists => WavError::Exists { file },
             io::ErrorKind::NotFound => WavError::NotFound { file },
             io::ErrorKind::PermissionDenied => WavError::NoPermission { file },
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {

@@ -1,15 +1,20 @@
 //! WAV files in and out.
 //!
-//! [`Pcm::load`] turns any PCM file into samples at a rate of the engine, [`Player`] streams them
-//! tick by tick, [`WavWriter`] records. Loading and recording block and allocate: they belong on
+//! [`Pcm::load`] turns a file of PCM or G.711 into samples at a rate of the engine, [`Player`] streams
+//! them tick by tick, [`WavWriter`] records. Loading and recording block and allocate: they belong on
 //! a thread of their own; only [`Player::fill`] is for the media thread.
 
 mod error;
+mod format;
+mod g711;
+mod header;
+mod law;
 mod player;
 mod reader;
 mod writer;
 
 pub use error::{File, Kept, WavError};
+pub use format::WavFormat;
 pub use player::{Player, Repeat};
 pub use reader::{MAX_SECONDS, Pcm};
 pub use writer::WavWriter;

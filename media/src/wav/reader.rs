@@ -1,4 +1,4 @@
-//! Any PCM file as samples at one of the engine's rates.
+//! Any file of PCM or G.711 as samples at one of the engine's rates.
 
 use std::fs;
 use std::io::{self, BufReader, Read};
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use hound::{SampleFormat, WavReader, WavSpec};
 
-use super::{File, WavError};
+use super::{File, WavError, g711, header};
 use crate::frame::SampleRate;
 use crate::resample::{HZ, resample_all};
 
@@ -28,8 +28,10 @@ impl Pcm {
         Pcm { rate, samples: samples.into() }
     }
 
-    /// Loads a WAV file of 8, 16, 24 or 32-bit PCM or 32-bit float, mono or stereo (mixed to
-    /// mono), at 8,000 to 192,000 Hz, and resamples it to `rate`.
+    /// Loads a WAV file of 8, 16, 24 or 32-bit PCM, 32-bit float, µ-law or A-law, mono or stereo
+    /// (mixed to mono), at 8,000 to 192,000 Hz, and resamples it to `rate`. A file whose name ends
+    /// with `.ulaw`, `.ul` or `.pcmu`, `.alaw`, `.al` or `.pcma` is taken for the bytes of G.711
+    /// alone, without a header, at 8,000 Hz.
     ///
     /// Blocks and allocates: not for the media thread.
     ///
@@ -37,9 +39,11 @@ impl Pcm {
     /// What is wrong with the file, and what to do about it.
     pub fn load(path: impl AsRef<Path>, rate: SampleRate) -> Result<Self, WavError> {
         let file = File::at(path.as_ref());
-        match fs::File::open(path) {
-            Ok(open) => read(BufReader::new(open), rate, file),
-            Err(error) => Err(WavError::reading(file, error)),
+        let law = g711::raw_law(path.as_ref());
+        match (fs::File::open(path), law) {
+            (Ok(open), Some(law)) => g711::read_raw(open, law, rate, file),
+            (Ok(open), None) => read(BufReader::new(open), rate, file),
+            (Err(error), _) => Err(WavError::reading(file, error)),
         }
     }
 
@@ -87,7 +91,24 @@ impl<R: Read> Read for Watched<R> {
     }
 }
 
-fn read(reader: impl Read, rate: SampleRate, file: File) -> Result<Pcm, WavError> {
+fn read(mut reader: impl Read, rate: SampleRate, file: File) -> Result<Pcm, WavError> {
+    let mut seen = Vec::new();
+    let law = match header::read_layout(&mut reader, &mut seen) {
+        Ok(layout) => layout.and_then(|layout| {
+            let format = layout.format()?;
+            Some((layout, format, format.law()?))
+        }),
+        // Said by hound, which finds the same end.
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => None,
+        Err(error) => return Err(WavError::reading(file, error)),
+    };
+    match law {
+        Some((layout, format, codec)) => g711::read_wav(reader, &layout, format, codec, rate, file),
+        None => read_pcm(io::Cursor::new(seen).chain(reader), rate, file),
+    }
+}
+
+fn read_pcm(reader: impl Read, rate: SampleRate, file: File) -> Result<Pcm, WavError> {
     let mut watched = Watched { inner: reader, ended: false };
     let mut wav = match WavReader::new(&mut watched) {
         Ok(wav) => wav,
@@ -246,9 +267,9 @@ mod tests {
         assert!(rate.contains("4000 Hz: convert it to one of 8000 to 192000 Hz"), "{rate}");
         let six = message(&wav(spec(6, 8_000, 16), 10, &[0.1; 6]));
         assert!(six.contains("16-bit integer samples, 6 channels: convert"), "{six}");
-        let mut law = good.clone();
-        law[20] = 7; // WAVE_FORMAT_MULAW
-        assert!(message(&law).contains("compressed samples: convert it"));
+        let mut other = good.clone();
+        other[20] = 0x11; // IMA ADPCM
+        assert!(message(&other).contains("compressed samples: convert it"));
         let mut long = good;
         long[40..44].copy_from_slice(&(8_000u32 * 2 * 4_000).to_le_bytes());
         assert!(message(&long).contains("4000 s long: cut it into parts of at most 3600 s"));

@@ -1,36 +1,43 @@
 //! Recording to a WAV file that can be read at any moment, whatever happens.
 //!
-//! hound writes a header with a length of zero first and corrects it on `flush`. Two things are
-//! added here. The header is corrected after each second of audio, so a crash or a `kill -9`
+//! hound writes PCM, and `law` G.711: a header with a length of zero first, which is corrected on
+//! `flush`. Two things are added here. The header is corrected after each second of audio, so a crash or a `kill -9`
 //! costs at most that second. And once a write has failed the file is not touched any more, not
-//! even by hound's destructor, which would otherwise write a header for samples that are not
+//! even by the destructor of either, which would otherwise write a header for samples that are not
 //! there: the file stays what the last good header says.
 //!
 //! Samples always reach the file before the header that counts them, and nothing is buffered
 //! here, so a header cut off in the middle of a rewrite (the low bytes come first) still counts
 //! no more than there is.
 
+mod fuse;
+
 use std::fs;
-use std::io::{self, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use hound::{SampleFormat, WavSpec};
 
-use super::{File, Kept, WavError};
+use super::header::{self, Data, Layout};
+use super::law::LawBody;
+use super::{File, Kept, WavError, WavFormat};
 use crate::frame::SampleRate;
+use fuse::Fuse;
 
 /// Most samples written at once.
 const CHUNK: usize = 8_192;
-/// Most samples in a file: hound counts its bytes, header included, in 32 bits.
-const MAX_SAMPLES: u64 = (u32::MAX as u64 - 1_024) / 2;
+/// Most bytes of samples in a file: its bytes, header included, are counted in 32 bits. So long a
+/// header there may be.
+const MAX_BYTES: u64 = u32::MAX as u64 - (1 << 17);
 
-/// Records mono 16-bit PCM. Blocks: not for the media thread, which feeds it by a ring.
+/// Records mono sound, as 16-bit PCM or G.711. Blocks: not for the media thread, which feeds it by a ring.
 ///
 /// Dropping it finishes the file as [`WavWriter::finish`] does, but cannot say whether that worked.
 pub struct WavWriter<W: Write + Seek> {
     file: File,
+    format: WavFormat,
     hz: u32,
-    hound: hound::WavWriter<Fuse<W>>,
+    body: Body<W>,
     /// Samples written, and those of them that the file's header counts.
     written: u64,
     kept: u64,
@@ -42,13 +49,95 @@ impl WavWriter<fs::File> {
     ///
     /// # Errors
     /// When the file cannot be created or not even the header fits: nothing was recorded then.
-    pub fn create(path: impl AsRef<Path>, rate: SampleRate) -> Result<Self, WavError> {
+    pub fn create(
+        path: impl AsRef<Path>,
+        format: WavFormat,
+        rate: SampleRate,
+    ) -> Result<Self, WavError> {
         let file = File::at(path.as_ref());
-        match fs::File::create(path) {
-            Ok(writer) => Self::begin(writer, rate, file),
-            Err(error) => Err(WavError::writing(file, error, Kept { samples: 0, hz: rate.hz() })),
+        Self::begin(fs::File::create(path), format, rate, file)
+    }
+
+    /// Creates the file at `path`, which is not there yet, and writes a header.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create), and [`WavError::Exists`].
+    pub fn create_new(
+        path: impl AsRef<Path>,
+        format: WavFormat,
+        rate: SampleRate,
+    ) -> Result<Self, WavError> {
+        let file = File::at(path.as_ref());
+        Self::begin(fs::File::create_new(path), format, rate, file)
+    }
+
+    /// Goes on in the file at `path`, at the rate that it has, behind the last sample that its
+    /// header counts. What a crash has left behind that, and any chunks behind the samples, are
+    /// written over.
+    ///
+    /// # Errors
+    /// When it cannot be opened or is no WAV file; [`WavError::Different`] when it is of another
+    /// format, or at a rate that the engine does not have. It is left as it is then.
+    pub fn append(path: impl AsRef<Path>, format: WavFormat) -> Result<Self, WavError> {
+        let file = File::at(path.as_ref());
+        match fs::OpenOptions::new().read(true).write(true).open(path) {
+            Ok(writer) => Self::resume(writer, format, file),
+            Err(error) => Err(WavError::reading(file, error)),
         }
     }
+}
+
+impl<W: Read + Write + Seek> WavWriter<W> {
+    fn resume(mut writer: W, format: WavFormat, file: File) -> Result<Self, WavError> {
+        let reading = |error| WavError::reading(file.clone(), error);
+        let (layout, data) = read_header(&mut writer, &file)?;
+        let rate = SampleRate::from_hz(layout.hz);
+        let rate = match rate {
+            Ok(rate) if layout.format() == Some(format) && layout.channels == 1 => rate,
+            _ => return Err(different(&layout, format, file)),
+        };
+        let end = writer.seek(SeekFrom::End(0)).map_err(reading)?;
+        if end < data.at + u64::from(data.len) {
+            let expected = u64::from(data.len / format.bytes());
+            let there = end.saturating_sub(data.at) / u64::from(format.bytes());
+            return Err(WavError::Truncated { file, missing: expected - there, expected });
+        }
+        let body = match format.law() {
+            Some(codec) => LawBody::resume(Fuse::new(writer), codec).map(Body::Law),
+            None => {
+                writer.seek(SeekFrom::Start(0)).map_err(reading)?;
+                hound::WavWriter::new_append(Fuse::new(writer)).map(Body::Pcm).map_err(io_error)
+            }
+        };
+        let body = body.map_err(|error| WavError::reading(file.clone(), error))?;
+        let written = body.samples();
+        Ok(WavWriter { file, format, hz: rate.hz(), body, written, kept: written, given_up: false })
+    }
+}
+
+/// What the file holds, and where from its beginning.
+fn read_header(writer: &mut (impl Read + Seek), file: &File) -> Result<(Layout, Data), WavError> {
+    let no_wav = |reason| WavError::NotWav { file: file.clone(), reason };
+    let failed = |error: io::Error| match error.kind() {
+        io::ErrorKind::UnexpectedEof => no_wav("it ends before any samples"),
+        _ => WavError::reading(file.clone(), error),
+    };
+    let mut seen = Vec::new();
+    let layout = header::read_layout(writer, &mut seen).map_err(failed)?;
+    let layout = layout.ok_or_else(|| no_wav("no header that we know"))?;
+    let data = header::find_data(writer).map_err(failed)?;
+    let data = data.ok_or_else(|| no_wav("it ends before any samples"))?;
+    Ok((layout, Data { at: seen.len() as u64 + data.at, ..data }))
+}
+
+fn different(layout: &Layout, format: WavFormat, file: File) -> WavError {
+    let (hz, channels) = (layout.hz, layout.channels);
+    let kind = match layout.format() {
+        Some(format) => format.to_string(),
+        None => format!("format {} with {} bits", layout.tag, layout.bits),
+    };
+    let found = format!("{kind} at {hz} Hz, {channels} channels");
+    WavError::Different { file, found, wanted: format!("{format} at a rate of the engine, mono") }
 }
 
 impl<W: Write + Seek> WavWriter<W> {
@@ -57,22 +146,22 @@ impl<W: Write + Seek> WavWriter<W> {
     ///
     /// # Errors
     /// When the header cannot be written: nothing was recorded then.
-    pub fn new(writer: W, rate: SampleRate) -> Result<Self, WavError> {
-        Self::begin(writer, rate, File::unnamed())
+    pub fn new(writer: W, format: WavFormat, rate: SampleRate) -> Result<Self, WavError> {
+        Self::begin(Ok(writer), format, rate, File::unnamed())
     }
 
-    fn begin(writer: W, rate: SampleRate, file: File) -> Result<Self, WavError> {
+    fn begin(
+        writer: io::Result<W>,
+        format: WavFormat,
+        rate: SampleRate,
+        file: File,
+    ) -> Result<Self, WavError> {
         let hz = rate.hz();
-        let spec = WavSpec {
-            channels: 1,
-            sample_rate: hz,
-            bits_per_sample: 16,
-            sample_format: SampleFormat::Int,
-        };
-        let fuse = Fuse { inner: writer, blown: false };
-        match hound::WavWriter::new(fuse, spec) {
-            Ok(hound) => Ok(WavWriter { file, hz, hound, written: 0, kept: 0, given_up: false }),
-            Err(error) => Err(WavError::writing(file, io_error(error), Kept { samples: 0, hz })),
+        match writer.and_then(|writer| Body::new(Fuse::new(writer), format, hz)) {
+            Ok(body) => {
+                Ok(WavWriter { file, format, hz, body, written: 0, kept: 0, given_up: false })
+            }
+            Err(error) => Err(WavError::writing(file, error, Kept { samples: 0, hz })),
         }
     }
 
@@ -83,16 +172,15 @@ impl<W: Write + Seek> WavWriter<W> {
     /// gives [`WavError::GivenUp`].
     pub fn write(&mut self, samples: &[i16]) -> Result<(), WavError> {
         self.check()?;
-        if self.written + samples.len() as u64 > MAX_SAMPLES {
-            let header = self.hound.flush();
+        let all = self.written.saturating_add(samples.len() as u64);
+        if all > MAX_BYTES / u64::from(self.format.bytes()) {
+            let header = self.body.flush();
             self.header_written(header)?;
             self.given_up = true;
             return Err(WavError::TooLarge { file: self.file.clone(), kept: self.kept() });
         }
         for chunk in samples.chunks(CHUNK) {
-            let mut out = self.hound.get_i16_writer(chunk.len() as u32);
-            chunk.iter().for_each(|&sample| out.write_sample(sample));
-            let outcome = out.flush();
+            let outcome = self.body.append(chunk);
             self.succeed(outcome)?;
             self.written += chunk.len() as u64;
             if self.written - self.kept >= u64::from(self.hz) {
@@ -108,11 +196,11 @@ impl<W: Write + Seek> WavWriter<W> {
     /// As [`WavWriter::write`].
     pub fn flush(&mut self) -> Result<(), WavError> {
         self.check()?;
-        let header = self.hound.flush();
+        let header = self.body.flush();
         self.header_written(header)
     }
 
-    /// Brings the header up to date for the last time, and returns the number of samples recorded.
+    /// Brings the header up to date for the last time, and returns the number of samples in the file.
     ///
     /// # Errors
     /// When that fails, or a write has failed before.
@@ -122,7 +210,12 @@ impl<W: Write + Seek> WavWriter<W> {
         Ok(self.written)
     }
 
-    /// Samples written so far.
+    /// The rate of the file in hertz.
+    pub fn hz(&self) -> u32 {
+        self.hz
+    }
+
+    /// Samples in the file so far.
     pub fn samples(&self) -> u64 {
         self.written
     }
@@ -139,23 +232,70 @@ impl<W: Write + Seek> WavWriter<W> {
         Ok(())
     }
 
-    fn header_written(&mut self, outcome: hound::Result<()>) -> Result<(), WavError> {
+    fn header_written(&mut self, outcome: io::Result<()>) -> Result<(), WavError> {
         self.succeed(outcome)?;
         self.kept = self.written;
         Ok(())
     }
 
-    fn succeed(&mut self, outcome: hound::Result<()>) -> Result<(), WavError> {
+    fn succeed(&mut self, outcome: io::Result<()>) -> Result<(), WavError> {
         outcome.map_err(|error| {
             self.given_up = true;
-            WavError::writing(self.file.clone(), io_error(error), self.kept())
+            WavError::writing(self.file.clone(), error, self.kept())
         })
     }
 }
 
 impl<W: Write + Seek> std::fmt::Debug for WavWriter<W> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "WavWriter({}, {} samples at {} Hz)", self.file, self.written, self.hz)
+        let WavWriter { file, format, written, hz, .. } = self;
+        write!(f, "WavWriter({file}, {written} samples of {format} at {hz} Hz)")
+    }
+}
+
+/// What writes the samples down.
+enum Body<W: Write + Seek> {
+    Pcm(hound::WavWriter<Fuse<W>>),
+    Law(LawBody<Fuse<W>>),
+}
+
+impl<W: Write + Seek> Body<W> {
+    fn new(writer: Fuse<W>, format: WavFormat, hz: u32) -> io::Result<Self> {
+        if let Some(codec) = format.law() {
+            return LawBody::new(writer, format, codec, hz).map(Body::Law);
+        }
+        let spec = WavSpec {
+            channels: 1,
+            sample_rate: hz,
+            bits_per_sample: 16,
+            sample_format: SampleFormat::Int,
+        };
+        hound::WavWriter::new(writer, spec).map(Body::Pcm).map_err(io_error)
+    }
+
+    fn samples(&self) -> u64 {
+        match self {
+            Body::Pcm(hound) => hound.duration().into(),
+            Body::Law(law) => law.samples().into(),
+        }
+    }
+
+    fn append(&mut self, samples: &[i16]) -> io::Result<()> {
+        match self {
+            Body::Pcm(hound) => {
+                let mut out = hound.get_i16_writer(samples.len() as u32);
+                samples.iter().for_each(|&sample| out.write_sample(sample));
+                out.flush().map_err(io_error)
+            }
+            Body::Law(law) => law.append(samples),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Body::Pcm(hound) => hound.flush().map_err(io_error),
+            Body::Law(law) => law.flush(),
+        }
     }
 }
 
@@ -163,44 +303,6 @@ fn io_error(error: hound::Error) -> io::Error {
     match error {
         hound::Error::IoError(error) => error,
         other => io::Error::other(other.to_string()),
-    }
-}
-
-/// Passes everything on until something fails, and nothing after that.
-struct Fuse<W> {
-    inner: W,
-    blown: bool,
-}
-
-impl<W> Fuse<W> {
-    fn guard<T>(&mut self, work: impl FnOnce(&mut W) -> io::Result<T>) -> io::Result<T> {
-        if self.blown {
-            return Err(io::Error::other("the file was given up after an error"));
-        }
-        let outcome = work(&mut self.inner);
-        // An interrupted call is tried again by the caller.
-        self.blown =
-            outcome.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::Interrupted);
-        outcome
-    }
-}
-
-impl<W: Write> Write for Fuse<W> {
-    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        self.guard(|inner| match inner.write(buf)? {
-            0 if !buf.is_empty() => Err(io::ErrorKind::WriteZero.into()),
-            n => Ok(n),
-        })
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.guard(W::flush)
-    }
-}
-
-impl<W: Seek> Seek for Fuse<W> {
-    fn seek(&mut self, pos: SeekFrom) -> io::Result<u64> {
-        self.guard(|inner| inner.seek(pos))
     }
 }
 

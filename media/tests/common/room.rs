@@ -5,7 +5,7 @@
 use std::net::SocketAddr;
 
 use stasis_bus::{Bus, RtPublisher, Settings, Stamp, Topic};
-use stasis_media::bridge::Bridge;
+use stasis_media::bridge::{Bridge, TapReader};
 use stasis_media::codec::Codec;
 use stasis_media::dtmf::Digit;
 use stasis_media::engine::{Engine, Order, Outside, Retired};
@@ -337,6 +337,17 @@ pub fn peak_of(samples: &[i16], hz: f64, rate: SampleRate) -> f64 {
 /// How much louder `peak` is than `than`, in dB.
 pub fn db(peak: f64, than: f64) -> f64 {
     20.0 * (peak.max(1e-6) / than).log10()
+}
+
+/// All that a tap has heard since it was read last.
+pub fn read_all(tap: &mut TapReader) -> Vec<i16> {
+    let (mut all, mut part) = (Vec::new(), [0; 960]);
+    loop {
+        match tap.read(&mut part) {
+            0 => return all,
+            n => all.extend(&part[..n]),
+        }
+    }
 }
 
 /// SplitMix64, to be printed by its seed.

@@ -8,7 +8,7 @@ use super::balance;
 use super::error::ControlError;
 use super::settings::{BridgeRate, MediaSettings};
 use super::world::Returned;
-use crate::bridge::{Mixer, RateChange, Room, Seats};
+use crate::bridge::{Mixer, RateChange, Room, Seats, Tap};
 use crate::engine::{Order, Retired};
 use crate::frame::SampleRate;
 use crate::id::{BridgeId, Key, LegId, PlaybackId, Target};
@@ -63,9 +63,9 @@ pub(super) struct BridgeBook {
     pub(super) rate: SampleRate,
     /// What may be heard, or wait to be.
     playbacks: BTreeSet<PlaybackId>,
-    /// The rates of its music and its tap, as far as they may still be there.
+    /// The rate of its music, as far as that may still be there, and of its taps.
     pub(super) music: Option<SampleRate>,
-    pub(super) tap: Option<SampleRate>,
+    pub(super) taps: Vec<SampleRate>,
     /// The thread that it is on, or on the way to.
     pub(super) shard: usize,
     pub(super) members: BTreeSet<LegId>,
@@ -119,7 +119,7 @@ impl BridgeBook {
             rate,
             playbacks: BTreeSet::new(),
             music: None,
-            tap: None,
+            taps: Vec::new(),
             shard,
             members: BTreeSet::new(),
             seats: 0,
@@ -278,6 +278,14 @@ impl Desk {
             }
         }
         None
+    }
+
+    /// A tap has come back.
+    fn untap(&mut self, tap: &Tap) {
+        let Some(book) = tap.bridge().and_then(|bridge| self.bridge(bridge).ok()) else { return };
+        if let Some(at) = book.taps.iter().position(|rate| *rate == tap.own_rate()) {
+            book.taps.swap_remove(at);
+        }
     }
 
     /// A leg was told to go there, or to leave.
@@ -441,6 +449,7 @@ impl Desk {
                     self.population[book.shard].1 -= 1;
                 }
             }
+            Retired::Tap(tap) | Retired::Refused(Order::TapBridge(_, tap)) => self.untap(tap),
             Retired::RateChange(change) => self.away -= change.converters(),
             Retired::Refused(Order::ChangeRate(bridge, change)) => {
                 self.away -= change.converters();
@@ -471,7 +480,7 @@ fn change(
     if let Some(sound) = book.music {
         change = change.with_music(sound);
     }
-    if let Some(tap) = book.tap {
+    for &tap in &book.taps {
         change = change.with_tap(tap);
     }
     change

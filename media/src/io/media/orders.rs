@@ -11,7 +11,7 @@ use super::error::ControlError;
 use super::inbox::Command;
 use super::parcel::Parcel;
 use super::settings::{BridgeRate, BridgeSettings, RtpLeg};
-use crate::bridge::{Bridge, Tap};
+use crate::bridge::{Bridge, Tap, TapDirection, TapReader};
 use crate::device::DeviceEdge;
 use crate::dtmf::Digit;
 use crate::engine::Order;
@@ -326,46 +326,70 @@ impl Media {
         Ok(())
     }
 
-    /// Begins to send everything that is heard in a bridge to a ring that holds `seconds`, at
-    /// [`tap_rate`](Self::tap_rate); gives the reading end. See [`Recording`](super::super::Recording)
-    /// for files.
+    /// Begins to send everything that is heard in a bridge to a ring that holds `seconds` of it, at
+    /// `rate`; gives the reading end. A bridge has at most [`MOST_TAPS`](crate::bridge::MOST_TAPS);
+    /// one more is told [`TapEnd::Refused`](crate::bridge::TapEnd::Refused). See
+    /// [`Recorder`](crate::io::Recorder) for files.
     ///
     /// # Errors
     /// [`ControlError::NoBridge`] or [`ControlError::Busy`].
-    pub fn tap(&self, bridge: BridgeId, seconds: u32) -> Result<rtrb::Consumer<i16>, ControlError> {
+    pub fn tap(
+        &self,
+        bridge: BridgeId,
+        rate: SampleRate,
+        seconds: u32,
+    ) -> Result<TapReader, ControlError> {
         let mut desk = self.desk();
         let book = desk.bridge(bridge)?;
-        let rate = book.most_rate();
         let (tap, samples) = Tap::at(rate, seconds, book.rate);
-        self.send_to_bridge(&mut desk, bridge, Order::Record(bridge, Box::new(tap)))?;
-        desk.bridge(bridge)?.tap = Some(rate);
+        let shard = book.shard;
+        let order = Order::TapBridge(bridge, Box::new(tap.booked(bridge)));
+        self.send(&mut desk, shard, Command::Engine(order), 1)?;
+        desk.bridge(bridge)?.taps.push(rate);
         Ok(samples)
     }
 
-    /// The rate of a bridge's taps: its own, or the highest that it can have.
+    /// Begins to send what a leg says, or hears, or both, to a ring, as [`tap`](Self::tap) does.
+    ///
+    /// # Errors
+    /// [`ControlError::NoLeg`] or [`ControlError::Busy`].
+    pub fn tap_leg(
+        &self,
+        leg: LegId,
+        direction: TapDirection,
+        rate: SampleRate,
+        seconds: u32,
+    ) -> Result<TapReader, ControlError> {
+        let mut desk = self.desk();
+        let book = desk.leg(leg)?;
+        let (tap, samples) = Tap::at(rate, seconds, book.rate);
+        let shard = book.shard;
+        let order = Order::TapLeg(leg, direction, Box::new(tap));
+        self.send(&mut desk, shard, Command::Engine(order), 1)?;
+        Ok(samples)
+    }
+
+    /// The highest rate that a bridge has or can have.
     ///
     /// # Errors
     /// [`ControlError::NoBridge`].
-    pub fn tap_rate(&self, bridge: BridgeId) -> Result<SampleRate, ControlError> {
+    pub fn most_bridge_rate(&self, bridge: BridgeId) -> Result<SampleRate, ControlError> {
         Ok(self.desk().bridge(bridge)?.most_rate())
     }
 
-    /// Takes the tap off: the reading end sees that its writer is gone.
+    /// The rate of a leg.
     ///
     /// # Errors
-    /// [`ControlError::NoBridge`] or [`ControlError::Busy`].
-    pub fn untap(&self, bridge: BridgeId) -> Result<(), ControlError> {
-        self.order_bridge(bridge, Order::StopRecording(bridge))
+    /// [`ControlError::NoLeg`].
+    pub fn leg_rate(&self, leg: LegId) -> Result<SampleRate, ControlError> {
+        Ok(self.desk().leg(leg)?.rate)
     }
 
-    /// An order that carries one object.
-    fn send_to_bridge(
-        &self,
-        desk: &mut Desk,
-        bridge: BridgeId,
-        order: Order,
-    ) -> Result<(), ControlError> {
-        let shard = desk.bridge(bridge)?.shard;
-        self.send(desk, shard, Command::Engine(order), 1)
+    /// The legs that were told to be in a bridge.
+    ///
+    /// # Errors
+    /// [`ControlError::NoBridge`].
+    pub fn legs_in(&self, bridge: BridgeId) -> Result<Vec<LegId>, ControlError> {
+        Ok(self.desk().bridge(bridge)?.members.iter().copied().collect())
     }
 }
