@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use stasis_bus::{Bus, Delivery, Forward, Settings, Stamp, Subscription, Topic};
+use stasis_bus::{Bus, BusEnded, Delivery, Forward, Settings, Stamp, Subscription, Topic};
 use stasis_media::codec::EncodeSettings;
 use stasis_media::dtmf::Digit;
 use stasis_media::event::{DtmfReceived, ReceiveSummary, RtpReceived};
@@ -111,14 +111,6 @@ impl Engine {
         // All legs at once have something to tell when they go.
         let room = ROOM_FOR_EVENTS.max(8 * legs);
         let events = all.subscribe().capacity(room).callback(note(told.clone()))?;
-        let slow = args.slow_subscriber.then(|| {
-            let never_returns = |_: Delivery| {
-                loop {
-                    thread::park();
-                }
-            };
-            all.subscribe().capacity(ROOM_FOR_SLOW).callback(never_returns)
-        });
         let mut engine = Engine {
             _forwards: vec![bus.topic("media").forward_to(&all)?],
             bus,
@@ -130,13 +122,27 @@ impl Engine {
             wires: Vec::with_capacity(legs),
             events,
             told,
-            slow: slow.transpose()?,
+            slow: None,
             recordings: None,
             churned: Arc::default(),
             stop_churn: Arc::default(),
         };
         engine.furnish(args, ports)?;
+        if args.slow_subscriber {
+            engine.slow = Some(engine.never_returning()?);
+        }
         Ok(engine)
+    }
+
+    /// One more subscription to everything. From here on the bus cannot be dropped: that would wait for
+    /// the callback.
+    fn never_returning(&self) -> Result<Subscription, BusEnded> {
+        let never_returns = |_: Delivery| {
+            loop {
+                thread::park();
+            }
+        };
+        self.all.subscribe().capacity(ROOM_FOR_SLOW).callback(never_returns)
     }
 
     /// Makes rooms and legs.
@@ -250,6 +256,11 @@ impl Engine {
         self.events.unsubscribe();
         let _ = self.events.join();
         failed
+    }
+
+    /// Lets go of recordings that were not ended, and of their folder.
+    pub fn discard(&mut self) {
+        self.recordings = None;
     }
 
     /// Packets that have come to the engine too late or not at all; known at the end.

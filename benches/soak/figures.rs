@@ -87,7 +87,7 @@ impl Figures {
             (self.missed_ticks, "ticks began 20 ms late or later"),
             (self.skipped_ticks, "ticks were left out"),
             (self.found("gaps"), "gaps were in what the engine sent"),
-            (self.found("failures"), "windows of 200 ms had not the right mix in them"),
+            (self.found("failures"), "windows had not the right mix in them"),
             (self.events_dropped, "events were dropped"),
             (self.media_thread_allocs, "times the media thread allocated"),
             (self.media_thread_frees, "times the media thread freed"),
@@ -217,7 +217,7 @@ impl Figures {
             (
                 "right mix, by sample",
                 format!(
-                    "{} of {} legs looked at, {} windows of 200 ms, {} of them wrong",
+                    "{} of {} legs looked at, {} windows, {} of them wrong",
                     self.found("sampled"),
                     self.legs,
                     self.found("windows"),

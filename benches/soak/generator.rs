@@ -36,12 +36,14 @@ const TURNS: usize = 4;
 const MUTE_TICKS: u64 = 10;
 
 /// What each codec does to a pilot: all pass two of them. Opus codes what is heard, not the wave, so
-/// that with it a silent tick is not noticed, and a leg that is missing, doubled or out of step is.
+/// that it is looked at over a second: a leg that is missing, doubled or out of step is noticed, a
+/// silent tick is not.
 fn tolerance(codec: CodecName) -> Tolerance {
+    let exact = Tolerance { ticks: 10, level_db: 0.5, turn: 0.05, own_db: 30.0 };
     match codec {
-        CodecName::Pcmu | CodecName::Pcma => Tolerance { level_db: 0.5, turn: 0.05, own_db: 30.0 },
-        CodecName::G722 => Tolerance { level_db: 0.7, turn: 0.05, own_db: 30.0 },
-        CodecName::Opus => Tolerance { level_db: 6.0, turn: 0.2, own_db: 20.0 },
+        CodecName::Pcmu | CodecName::Pcma => exact,
+        CodecName::G722 => Tolerance { level_db: 0.8, ..exact },
+        CodecName::Opus => Tolerance { ticks: 50, level_db: 5.0, turn: 0.1, own_db: 15.0 },
     }
 }
 

@@ -1,20 +1,19 @@
 //! Whether a leg hears the right mix: the pilots of all others in its room at the level that they
 //! were sent at, without a jump, and nothing of its own.
 //!
-//! Looked at in windows of 200 ms, which hold whole turns of every pilot. A single tick that is
-//! missing in a window takes 0.9 dB off its level; one between two windows, or one too many, turns
-//! the pilot by half a turn.
+//! Looked at in windows of an even number of ticks, which hold whole turns of every pilot. A single
+//! tick that is missing in a window of ten takes 0.9 dB off its level; one between two windows, or one
+//! too many, turns the pilot by half a turn.
 
 use std::f64::consts::{PI, TAU};
 
 /// The peak of each pilot.
 pub const PEAK: f64 = 1_000.0;
-/// Ticks in a window.
-pub const WINDOW_TICKS: usize = 10;
-
 /// How far a codec may change a pilot.
 #[derive(Clone, Copy, Debug)]
 pub struct Tolerance {
+    /// Over so many ticks, an even number.
+    pub ticks: usize,
     /// In dB, up or down.
     pub level_db: f64,
     /// From one window to the next, in turns.
@@ -75,7 +74,7 @@ impl Ear {
     /// Takes the next tick; tells of a window when that is full.
     pub fn hear(&mut self, tick: &[i16]) -> Option<Faults> {
         self.window.extend_from_slice(tick);
-        let length = self.hz as usize / 50 * WINDOW_TICKS;
+        let length = self.hz as usize / 50 * self.tolerance.ticks;
         if self.window.len() < length {
             return None;
         }
@@ -132,7 +131,7 @@ fn line(samples: &[i16], line_hz: f64, hz: u32) -> (f64, f64) {
 mod tests {
     use super::*;
 
-    const STRICT: Tolerance = Tolerance { level_db: 0.5, turn: 0.05, own_db: 30.0 };
+    const STRICT: Tolerance = Tolerance { ticks: 10, level_db: 0.5, turn: 0.05, own_db: 30.0 };
     const OWN: f64 = 2_625.0;
     const OTHERS: [f64; 2] = [2_725.0, 3_325.0];
 

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::io::{BufRead, BufReader, Write};
+use std::mem::ManuallyDrop;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
@@ -157,7 +158,20 @@ pub fn run(args: &Args) -> Result<Outcome, Box<dyn Error>> {
     if ports.is_empty() {
         return Err("the load has no sockets".into());
     }
-    let mut engine = Engine::start(args, &ports)?;
+    // Never dropped, as the process ends anyway: a callback that never returns keeps the bus.
+    let mut engine = ManuallyDrop::new(Engine::start(args, &ports)?);
+    let outcome = measure(args, &mut engine, &mut generator);
+    engine.discard();
+    let mut outcome = outcome?;
+    outcome.figures.pinned = pinned;
+    Ok(outcome)
+}
+
+fn measure(
+    args: &Args,
+    engine: &mut Engine,
+    generator: &mut Generator,
+) -> Result<Outcome, Box<dyn Error>> {
     generator.tell(&json!({ "legs": engine.wires }))?;
     generator.expect("ready")?;
     let media_tid = machine::thread_named("media-0").ok_or("there is no media thread")?;
@@ -168,11 +182,10 @@ pub fn run(args: &Args) -> Result<Outcome, Box<dyn Error>> {
     }
     sleep_until(&engine.bus.clock(), engine.bus.now() + Duration::from_millis(20 * WARM_UP_TICKS));
 
-    let watched = watch(args, &engine, &generator, media_tid)?;
+    let watched = watch(args, engine, generator, media_tid)?;
     let load = generator.expect("result")?;
     let recordings_failed = engine.finish(args.seconds);
     let mut figures = watched.figures(args, load.as_object().cloned().unwrap_or_default());
-    figures.pinned = pinned;
     figures.digits = args.dtmf.then(|| {
         let digits = engine.digits(args.seconds);
         (digits.sent, digits.heard, digits.wrong_legs)
@@ -181,8 +194,6 @@ pub fn run(args: &Args) -> Result<Outcome, Box<dyn Error>> {
     figures.recordings_failed = args.record.then_some(recordings_failed);
     figures.slow_subscriber_dropped = engine.slow_dropped();
     figures.churned = engine.churned();
-    // A callback that never returns would keep the bus; the process ends instead.
-    std::mem::forget(engine);
     Ok(Outcome { figures, parts: watched.parts })
 }
 
