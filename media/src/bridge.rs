@@ -59,6 +59,8 @@ pub struct Bridge {
     mixer: Option<Box<Mixer>>,
     /// It has its mixer also when nobody is in it.
     keeps_mixer: bool,
+    /// The mixer is its own: it was made with it.
+    owns_mixer: bool,
     sounds: Sounds,
     taps: Taps,
     /// It is to be removed when nobody fades out of it any more.
@@ -78,7 +80,8 @@ impl Bridge {
             rate,
             most_talkers: None,
             mixer: None,
-            keeps_mixer: false,
+            keeps_mixer: true,
+            owns_mixer: false,
             sounds: Sounds::new(),
             taps: Taps::new(),
             closing: false,
@@ -89,7 +92,7 @@ impl Bridge {
     /// With all that it needs for so many legs, always.
     pub fn with_seats(mut self, seats: usize) -> Self {
         self.mixer = Some(Box::new(Mixer::new(self.rate, seats)));
-        self.keeps_mixer = true;
+        self.owns_mixer = true;
         self
     }
 
@@ -130,6 +133,7 @@ impl Bridge {
 
     /// Takes memory for who is to join; what is not needed goes back.
     pub(crate) fn furnish(&mut self, room: Room, outside: &mut impl Outside) {
+        self.keeps_mixer = true;
         let spare = match (room, &mut self.mixer) {
             (Room::Seats(seats), Some(mixer)) => mixer.take_seats(seats),
             (Room::Mixer(new), mixer @ None) if new.rate() == self.rate => {
@@ -141,10 +145,17 @@ impl Bridge {
         outside.retire(Retired::Room(spare));
     }
 
-    /// Gives its mixer back if nobody needs it.
+    /// Is to give its mixer back as soon as nobody needs it.
     pub(crate) fn unfurnish(&mut self, outside: &mut impl Outside) {
-        let spare = |mixer: &mut Box<Mixer>| mixer.is_empty() && !mixer.is_changing();
-        if let Some(mixer) = self.mixer.take_if(|mixer| !self.keeps_mixer && spare(mixer)) {
+        self.keeps_mixer = false;
+        self.give_back(outside);
+    }
+
+    /// Gives its mixer back, if it is to and nobody needs it.
+    fn give_back(&mut self, outside: &mut impl Outside) {
+        let is_used = !self.sounds.are_over() || !self.taps.is_empty();
+        let is_spare = |mixer: &Mixer| mixer.is_empty() && !mixer.is_changing() && !is_used;
+        if let Some(mixer) = self.mixer.take_if(|mixer| !self.keeps_mixer && is_spare(mixer)) {
             outside.retire(Retired::Room(Room::Mixer(mixer)));
         }
     }
@@ -338,11 +349,12 @@ impl Bridge {
             self.sounds.settle(outside);
             self.taps.settle(outside);
         }
+        self.give_back(outside);
     }
 
     /// Lets go of the mixer that it was given: it is gone itself.
     pub(crate) fn forget_mixer(&mut self, outside: &mut impl Outside) {
-        if let Some(mixer) = self.mixer.take_if(|_| !self.keeps_mixer) {
+        if let Some(mixer) = self.mixer.take_if(|_| !self.owns_mixer) {
             outside.retire(Retired::Room(Room::Mixer(mixer)));
         }
     }

@@ -16,7 +16,7 @@ use stasis_media::io::{
     IfExists, Keys, Media, MediaSettings, RecordEnd, RecordError, RecordSettings, RecordState,
     RecordTarget, Recorder, Recording, RecordingChanged, RecordingTrack, VirtualDevice,
 };
-use stasis_media::wav::{Pcm, Repeat, WavError, WavFormat};
+use stasis_media::wav::{Pcm, Player, Repeat, WavError, WavFormat};
 use stasis_media::{BridgeId, LegId};
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -56,7 +56,7 @@ impl Studio {
 
     /// Plays a tone to the bridge, over and over.
     fn sing(&self) {
-        self.media.play(self.bridge, &tone(RATE, 500.0), Repeat::Forever).unwrap();
+        self.media.play(self.bridge, Player::new(tone(RATE, 500.0), Repeat::Forever)).unwrap();
     }
 
     /// A leg that says a tone over and over.
@@ -294,7 +294,7 @@ fn what_is_there_is_kept_written_over_or_gone_on_with() {
         take(IfExists::Overwrite, format).unwrap();
         assert_eq!(length(), 4_000);
     }
-    studio.settle(2);
+    studio.settle(3); // the bridge, its mixer, and the playback
 }
 
 #[test]
@@ -343,7 +343,7 @@ fn what_is_paused_is_left_out_what_is_muted_is_silence_and_what_is_discarded_is_
     recording.wait().unwrap();
     assert_eq!(studio.end().state, RecordState::Canceled);
     assert!(!path.exists());
-    studio.settle(2);
+    studio.settle(3); // the bridge, its mixer, and the playback
 }
 
 #[test]
@@ -409,7 +409,7 @@ fn tracks_of_a_bridge_have_one_voice_each_and_the_same_length() {
     assert_eq!([at(&one, 400.0), at(&two, 700.0), at(&two, 400.0)], [false, true, false]);
     assert!(two.samples()[..4_000].iter().all(|&sample| sample == 0), "it came late");
     assert!(one.samples()[..8_000].iter().any(|&sample| sample > 6_000));
-    studio.settle(4); // the bridge, two legs, and the way between
+    studio.settle(5); // the bridge, its mixer, two legs, and the way between
 }
 
 #[test]

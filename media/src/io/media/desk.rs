@@ -34,7 +34,7 @@ pub(super) struct Desk {
     unsettled: Vec<BridgeId>,
     /// Who did not get into which bridge.
     refused: Vec<(LegId, BridgeId)>,
-    /// Bridges that nobody may be in any more.
+    /// Bridges that may be idle.
     vacated: Vec<BridgeId>,
     /// What is played, and to whom.
     playbacks: HashMap<PlaybackId, (Target, SampleRate)>,
@@ -135,15 +135,23 @@ impl BridgeBook {
         }
     }
 
+    /// What it needs to mix anything, and how many seats it has then; none when it can.
+    pub(super) fn first_room(&self) -> Option<(Room, usize)> {
+        let mixer = || Mixer::new(self.rate, FIRST_SEATS);
+        (self.seats == 0).then(|| (Room::Mixer(Box::new(mixer())), FIRST_SEATS))
+    }
+
     /// What it needs for one more, and how many seats it has then; none when there is a seat.
     pub(super) fn room_for_one_more(&self) -> Option<(Room, usize)> {
-        if self.seats == 0 {
-            let mixer = Mixer::new(self.rate, FIRST_SEATS);
-            return Some((Room::Mixer(Box::new(mixer)), FIRST_SEATS));
-        }
+        let is_full = self.seats > 0 && self.members.len() >= self.seats;
         let seats = 2 * self.seats;
-        let full = self.members.len() >= self.seats;
-        full.then(|| (Room::Seats(Box::new(Seats::new(seats))), seats))
+        let more = is_full.then(|| (Room::Seats(Box::new(Seats::new(seats))), seats));
+        self.first_room().or(more)
+    }
+
+    /// Whether nobody is in it, nothing is played, and nothing tapped.
+    fn is_idle(&self) -> bool {
+        self.members.is_empty() && self.playbacks.is_empty() && self.taps.is_empty()
     }
 }
 
@@ -263,14 +271,14 @@ impl Desk {
         }
     }
 
-    /// A bridge that has a mixer and is empty, to be told to give it back, and its thread. None while parcels are under way: who is in them may be on the way to it.
+    /// A bridge that has a mixer and is idle, to be told to give it back, and its thread. None while parcels are under way: who is in them may be on the way to it.
     pub(super) fn next_vacated(&mut self) -> Option<(BridgeId, usize)> {
         if self.parcels > 0 {
             return None;
         }
         while let Some(id) = self.vacated.pop() {
             if let Some(book) = self.bridges.get_mut(id.0)
-                && book.members.is_empty()
+                && book.is_idle()
                 && !book.closed
                 && std::mem::take(&mut book.seats) > 0
             {
@@ -282,9 +290,13 @@ impl Desk {
 
     /// A tap has come back.
     fn untap(&mut self, tap: &Tap) {
-        let Some(book) = tap.bridge().and_then(|bridge| self.bridge(bridge).ok()) else { return };
+        let Some(bridge) = tap.bridge() else { return };
+        let Some(book) = self.bridges.get_mut(bridge.0) else { return };
         if let Some(at) = book.taps.iter().position(|rate| *rate == tap.own_rate()) {
             book.taps.swap_remove(at);
+        }
+        if book.is_idle() {
+            self.vacated.push(bridge);
         }
     }
 
@@ -295,7 +307,7 @@ impl Desk {
         if let Some(before) = before {
             if let Some(book) = self.bridges.get_mut(before.0) {
                 book.members.remove(&leg);
-                if book.members.is_empty() {
+                if book.is_idle() {
                     self.vacated.push(before);
                 }
             }
@@ -355,6 +367,9 @@ impl Desk {
             && let Some(book) = self.bridges.get_mut(bridge.0)
         {
             book.playbacks.remove(&playback.id());
+            if book.is_idle() {
+                self.vacated.push(bridge);
+            }
         }
     }
 

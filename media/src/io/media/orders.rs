@@ -11,7 +11,7 @@ use super::error::ControlError;
 use super::inbox::Command;
 use super::parcel::Parcel;
 use super::settings::{BridgeRate, BridgeSettings, RtpLeg};
-use crate::bridge::{Bridge, Tap, TapDirection, TapReader};
+use crate::bridge::{Bridge, Room, Tap, TapDirection, TapReader};
 use crate::device::DeviceEdge;
 use crate::dtmf::Digit;
 use crate::engine::Order;
@@ -186,15 +186,36 @@ impl Media {
         let book = desk.bridge(bridge)?;
         let to = book.shard;
         let rates = Box::new(Rates::new(leg_rate, book.rate));
-        if let Some((room, seats)) = book.room_for_one_more() {
-            self.send(desk, to, Command::Engine(Order::Furnish(bridge, room)), 1)?;
-            desk.furnished(bridge, seats);
+        if let Some(room) = book.room_for_one_more() {
+            self.furnish(desk, bridge, room)?;
         }
         if from != to {
             self.send_parcel(desk, from, to, Parcel::of_leg(leg))?;
             desk.move_leg(leg, to);
         }
         self.send(desk, to, Command::Engine(Order::Join { leg, bridge, rates }), 1)
+    }
+
+    /// Gives a bridge room: for that and so many in all.
+    fn furnish(
+        &self,
+        desk: &mut Desk,
+        bridge: BridgeId,
+        (room, seats): (Room, usize),
+    ) -> Result<(), ControlError> {
+        let shard = desk.bridge(bridge)?.shard;
+        self.send(desk, shard, Command::Engine(Order::Furnish(bridge, room)), 1)?;
+        desk.furnished(bridge, seats);
+        Ok(())
+    }
+
+    /// Gives a bridge a mixer if it has none: also what is played to nobody may be recorded.
+    fn furnish_for_sound(&self, desk: &mut Desk, target: Target) -> Result<(), ControlError> {
+        let Target::Bridge(bridge) = target else { return Ok(()) };
+        match desk.bridge(bridge)?.first_room() {
+            Some(room) => self.furnish(desk, bridge, room),
+            None => Ok(()),
+        }
     }
 
     /// Takes a leg out of its bridge.
@@ -267,6 +288,7 @@ impl Media {
     ) -> Result<PlaybackId, ControlError> {
         let (target, list) = (target.into(), list.into());
         let mut desk = self.desk();
+        self.furnish_for_sound(&mut desk, target)?;
         let (shard, rate) = desk.target(target)?;
         let (id, sound) = (desk.next_playback(), list.rate());
         let playback = Box::new(Playback::at(id, list, rate));
@@ -340,6 +362,7 @@ impl Media {
         seconds: u32,
     ) -> Result<TapReader, ControlError> {
         let mut desk = self.desk();
+        self.furnish_for_sound(&mut desk, bridge.into())?;
         let book = desk.bridge(bridge)?;
         let (tap, samples) = Tap::at(rate, seconds, book.rate);
         let shard = book.shard;
