@@ -63,6 +63,14 @@ impl RtpEdge {
     pub fn new(receiver: RtpReceiver, sender: RtpSender) -> Self {
         RtpEdge { receiver, sender }
     }
+
+    /// Sends a tick to the party, if it is known where that is.
+    fn send(&mut self, leg: LegId, tick: &[i16], outside: &mut impl Outside) {
+        match self.receiver.remote() {
+            Some(to) => self.sender.tick(tick, |packet| outside.send(leg, to, packet)),
+            None => self.sender.skip_tick(),
+        }
+    }
 }
 
 /// One party's connection to the engine.
@@ -407,9 +415,9 @@ impl Leg {
             let mut tell = sound::tell(Target::Leg(self.id), &self.topic, now, publisher);
             self.sounds.advance(true, &mut tell);
             self.whispers.advance(false, &mut tell);
-            self.whispers.for_each(Era::Present, |said| self.voice.add(said));
+            self.whispers.for_each(Era::Present, |said| self.voice.add(&self.heard, said));
         }
-        self.taps.said(&self.heard, self.voice.frame());
+        self.taps.said(&self.heard, self.voice.frame(&self.heard));
         (self.has_out, self.sent) = (false, false);
         self.report_in -= 1;
         if self.report_in == 0 {
@@ -436,14 +444,6 @@ impl Leg {
         }
     }
 
-    fn lane(&mut self, era: Era, bridge: BridgeId) -> Option<&mut Lane> {
-        let lane = match era {
-            Era::Past => &mut self.past,
-            Era::Present => &mut self.present,
-        };
-        lane.as_mut().filter(|lane| lane.bridge == bridge)
-    }
-
     /// Brings what it says in this tick to a mix of `bridge`; none when that is silence, or it is
     /// not there. `allowed`: whether the others may hear it.
     pub(crate) fn say(&mut self, era: Era, bridge: BridgeId, allowed: bool) -> Option<&Frame> {
@@ -453,13 +453,19 @@ impl Leg {
             Era::Present => &mut self.present,
         };
         let lane = lane.as_mut().filter(|lane| lane.bridge == bridge)?;
-        lane.say(self.voice.frame(), self.voice.is_silent(), allowed);
-        lane.said()
+        let voice = self.voice.frame(&self.heard);
+        lane.say(voice, self.voice.is_silent(), allowed);
+        lane.said(voice)
     }
 
     /// What it has said in this tick.
-    pub(crate) fn said(&mut self, era: Era, bridge: BridgeId) -> Option<&Frame> {
-        self.lane(era, bridge)?.said()
+    pub(crate) fn said(&self, era: Era, bridge: BridgeId) -> Option<&Frame> {
+        let lane = match era {
+            Era::Past => &self.past,
+            Era::Present => &self.present,
+        };
+        let lane = lane.as_ref().filter(|lane| lane.bridge == bridge)?;
+        lane.said(self.voice.frame(&self.heard))
     }
 
     /// Takes what it is to hear of a mix of `bridge`; `mix` is used up.
@@ -475,6 +481,21 @@ impl Leg {
             lane.leaving |= blend == Blend::Falling;
             self.has_out = true;
         }
+    }
+
+    /// Is sent a mix of its bridge in this tick straight away; `false`: something is to be done to what
+    /// it hears before.
+    pub(crate) fn send_straight(&mut self, mix: &Frame, outside: &mut impl Outside) -> bool {
+        let as_it_comes = self.present.as_ref().is_some_and(|lane| lane.hears_as_it_comes())
+            && self.ears.fader.is_open()
+            && !(self.has_out || self.hears_more() || self.taps.hear_out());
+        let Edge::Rtp(rtp) = &mut self.edge else { return false };
+        if !as_it_comes {
+            return false;
+        }
+        self.sent = true;
+        rtp.send(self.id, mix.samples(), outside);
+        true
     }
 
     /// Whether it was sent what it is to hear in this tick.
@@ -502,7 +523,7 @@ impl Leg {
 
     /// Whether it hears something that is for itself alone.
     pub(crate) fn hears_more(&self) -> bool {
-        self.has_sounds() || !self.echo.is_closed()
+        self.has_sounds() || !self.echo.is_closed() || self.held
     }
 
     /// Sends out what it is to hear in this tick.
@@ -520,7 +541,7 @@ impl Leg {
             self.whispers.end_tick(outside);
         }
         if !self.echo.is_closed() {
-            let mut own = self.voice.frame().clone();
+            let mut own = self.voice.frame(&self.heard).clone();
             self.echo.apply(own.samples_mut());
             add(self.out.samples_mut(), own.samples());
         }
@@ -530,14 +551,8 @@ impl Leg {
     }
 
     fn send_out(&mut self, outside: &mut impl Outside) {
-        let id = self.id;
         match &mut self.edge {
-            Edge::Rtp(rtp) => match rtp.receiver.remote() {
-                Some(to) => {
-                    rtp.sender.tick(self.out.samples(), |packet| outside.send(id, to, packet))
-                }
-                None => rtp.sender.skip_tick(),
-            },
+            Edge::Rtp(rtp) => rtp.send(self.id, self.out.samples(), outside),
             Edge::Device(device) => device.play(self.out.samples()),
         }
     }

@@ -262,6 +262,10 @@ impl Mixer {
                 continue;
             }
             let mix = sum.less(leg.said(era, id));
+            let is_all = era == Era::Present && blend == Blend::Whole && !leg.is_between();
+            if is_all && leg.send_straight(mix, outside) {
+                continue;
+            }
             leg.hear(era, id, mix, blend);
             // Who is between two mixes may still hear something of another bridge.
             if era == Era::Present && !leg.is_between() {

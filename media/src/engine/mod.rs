@@ -118,6 +118,13 @@ pub enum Retired {
 
 /// Where the engine's output goes.
 pub trait Outside {
+    /// Hands over the datagrams that have come for a leg: their bytes, their sender, and when they came
+    /// by the kernel's clock. Asked for each leg just before it is looked at. By default there are
+    /// none: see [`Engine::receive`].
+    fn receive(&mut self, leg: LegId, take: &mut dyn FnMut(&[u8], SocketAddr, Stamp)) {
+        let _ = (leg, take);
+    }
+
     /// Sends a datagram of a leg.
     fn send(&mut self, leg: LegId, to: SocketAddr, datagram: &[u8]);
 
@@ -349,6 +356,9 @@ impl Engine {
     /// `now` is the tick's place on a regular grid of 20 ms, not the moment it got to run at.
     pub fn tick(&mut self, now: Stamp, publisher: &mut RtPublisher, outside: &mut impl Outside) {
         for leg in self.legs.iter_mut() {
+            outside.receive(leg.id(), &mut |datagram, from, arrival| {
+                leg.receive(datagram, from, arrival, publisher);
+            });
             leg.listen(now, publisher);
             leg.drop_unread_taps(outside);
         }

@@ -21,5 +21,5 @@ pub use self::record::{
     RecordTarget, Recorder, Recording, RecordingChanged, RecordingLost, RecordingTrack,
 };
 pub use self::timer::sleep_until;
-pub use self::udp::{Datagram, RtpSocket};
+pub use self::udp::{Datagram, ReceiveBuffer, RtpSocket};
 pub use self::virtual_device::{VirtualDevice, VirtualDeviceError, VirtualDeviceReport};

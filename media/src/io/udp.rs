@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
+use std::time::Duration;
 
 use stasis_bus::{Clock, Stamp};
 
@@ -19,11 +20,32 @@ pub struct Datagram<'a> {
     pub arrival: Stamp,
 }
 
+/// Who sends a packet every 10 ms or less often has sent nothing more when the newest is as young as
+/// this.
+const YOUNG: Duration = Duration::from_millis(10);
+
 /// A bound, non-blocking UDP socket.
 #[derive(Debug)]
 pub struct RtpSocket {
     socket: UdpSocket,
-    inner: platform::Receiver,
+}
+
+/// What datagrams are read into, one after the other: one for all sockets of a thread, so that it
+/// stays in the processor's cache.
+#[derive(Debug)]
+pub struct ReceiveBuffer(platform::Buffer);
+
+impl ReceiveBuffer {
+    /// Allocates all that it will need.
+    pub fn new() -> Self {
+        ReceiveBuffer(platform::Buffer::new())
+    }
+}
+
+impl Default for ReceiveBuffer {
+    fn default() -> Self {
+        ReceiveBuffer::new()
+    }
 }
 
 impl RtpSocket {
@@ -34,8 +56,8 @@ impl RtpSocket {
     pub fn bind(local: SocketAddr) -> io::Result<Self> {
         let socket = UdpSocket::bind(local)?;
         socket.set_nonblocking(true)?;
-        let inner = platform::Receiver::new(&socket)?;
-        Ok(RtpSocket { socket, inner })
+        platform::ask_for_stamps(&socket)?;
+        Ok(RtpSocket { socket })
     }
 
     /// The address that it is bound to.
@@ -55,10 +77,24 @@ impl RtpSocket {
     }
 
     /// Hands over what has come, up to `most` datagrams. Never waits, never allocates.
-    pub fn receive(&mut self, clock: &Clock, most: usize, mut take: impl FnMut(Datagram<'_>)) {
+    ///
+    /// It does not look behind a datagram that came less than 10 ms ago: in most cases nothing is
+    /// there, and to find that out costs as much as to read. What is there is read in the next tick.
+    pub fn receive(
+        &self,
+        buffer: &mut ReceiveBuffer,
+        clock: &Clock,
+        most: usize,
+        mut take: impl FnMut(Datagram<'_>),
+    ) {
         for _ in 0..most {
-            match self.inner.next(&self.socket, clock) {
-                Ok(Some(datagram)) => take(datagram),
+            match buffer.0.next(&self.socket, clock) {
+                Ok(Some((datagram, age))) => {
+                    take(datagram);
+                    if age < YOUNG {
+                        return;
+                    }
+                }
                 // Nothing more.
                 Ok(None) => return,
                 // An earlier datagram of ours has met a closed port (ICMP). What came is next.
@@ -87,22 +123,25 @@ mod platform {
 
     /// What a receive writes to; made once.
     #[derive(Debug)]
-    pub(super) struct Receiver {
+    pub(super) struct Buffer {
         bytes: Box<[u8; LARGEST]>,
         control: Vec<u8>,
     }
 
-    impl Receiver {
-        pub(super) fn new(socket: &UdpSocket) -> io::Result<Self> {
-            setsockopt(socket, sockopt::ReceiveTimestampns, &true)?;
-            Ok(Receiver { bytes: Box::new([0; LARGEST]), control: nix::cmsg_space!(TimeSpec) })
+    pub(super) fn ask_for_stamps(socket: &UdpSocket) -> io::Result<()> {
+        Ok(setsockopt(socket, sockopt::ReceiveTimestampns, &true)?)
+    }
+
+    impl Buffer {
+        pub(super) fn new() -> Self {
+            Buffer { bytes: Box::new([0; LARGEST]), control: nix::cmsg_space!(TimeSpec) }
         }
 
         pub(super) fn next(
             &mut self,
             socket: &UdpSocket,
             clock: &Clock,
-        ) -> io::Result<Option<Datagram<'_>>> {
+        ) -> io::Result<Option<(Datagram<'_>, Duration)>> {
             let mut slices = [IoSliceMut::new(&mut self.bytes[..])];
             let control = Some(&mut self.control[..]);
             let flags = MsgFlags::MSG_DONTWAIT;
@@ -114,22 +153,19 @@ mod platform {
                 Err(error) => return Err(error.into()),
             };
             let now = clock.now();
-            let arrival = message
-                .cmsgs()
-                .ok()
-                .and_then(|mut parts| {
-                    parts.find_map(|part| match part {
-                        ControlMessageOwned::ScmTimestampns(time) => Some(time),
-                        _ => None,
-                    })
+            let stamped = message.cmsgs().ok().and_then(|mut parts| {
+                parts.find_map(|part| match part {
+                    ControlMessageOwned::ScmTimestampns(time) => Some(time),
+                    _ => None,
                 })
-                .and_then(|time| age(time).map(|age| before(now, age)))
-                .unwrap_or(now);
+            });
+            let age = stamped.and_then(age).unwrap_or_default();
+            let arrival = before(now, age);
             let from = message.address.and_then(|address| socket_addr(&address));
             let whole = !message.flags.contains(MsgFlags::MSG_TRUNC);
             let len = if whole { message.bytes } else { 0 };
             let from = from.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))?;
-            Ok(Some(Datagram { bytes: &self.bytes[..len], from, arrival }))
+            Ok(Some((Datagram { bytes: &self.bytes[..len], from, arrival }, age)))
         }
     }
 
@@ -164,6 +200,7 @@ mod platform {
 mod platform {
     use std::io;
     use std::net::UdpSocket;
+    use std::time::Duration;
 
     use stasis_bus::Clock;
 
@@ -171,24 +208,29 @@ mod platform {
 
     /// Without the kernel's time: a packet counts as come when it is read.
     #[derive(Debug)]
-    pub(super) struct Receiver {
+    pub(super) struct Buffer {
         bytes: Box<[u8; LARGEST]>,
     }
 
-    impl Receiver {
-        pub(super) fn new(_socket: &UdpSocket) -> io::Result<Self> {
-            Ok(Receiver { bytes: Box::new([0; LARGEST]) })
+    pub(super) fn ask_for_stamps(_socket: &UdpSocket) -> io::Result<()> {
+        Ok(())
+    }
+
+    impl Buffer {
+        pub(super) fn new() -> Self {
+            Buffer { bytes: Box::new([0; LARGEST]) }
         }
 
         pub(super) fn next(
             &mut self,
             socket: &UdpSocket,
             clock: &Clock,
-        ) -> io::Result<Option<Datagram<'_>>> {
+        ) -> io::Result<Option<(Datagram<'_>, Duration)>> {
             match socket.recv_from(&mut self.bytes[..]) {
                 Ok((len, from)) => {
                     let arrival = clock.now();
-                    Ok(Some(Datagram { bytes: &self.bytes[..len], from, arrival }))
+                    // Nobody knows how old it is: there may be more.
+                    Ok(Some((Datagram { bytes: &self.bytes[..len], from, arrival }, Duration::MAX)))
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
                 Err(error) => Err(error),
@@ -200,22 +242,20 @@ mod platform {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     /// Sends a datagram and reads it 30 ms later; whether its stamp is of when it was sent.
     fn is_stamped_by_the_kernel() -> bool {
         let bus = stasis_bus::Bus::new(stasis_bus::Settings::default()).unwrap();
         let clock = bus.clock();
         let here = "127.0.0.1:0".parse().unwrap();
-        let (sender, mut receiver) =
-            (RtpSocket::bind(here).unwrap(), RtpSocket::bind(here).unwrap());
+        let (sender, receiver) = (RtpSocket::bind(here).unwrap(), RtpSocket::bind(here).unwrap());
         let to = receiver.local_addr().unwrap();
         let before = clock.now();
         sender.send_to(b"early", to).unwrap();
         let after = clock.now();
         std::thread::sleep(Duration::from_millis(30));
         let mut arrivals = Vec::new();
-        receiver.receive(&clock, 8, |datagram| {
+        receiver.receive(&mut ReceiveBuffer::new(), &clock, 8, |datagram| {
             assert_eq!(datagram.bytes, b"early");
             assert_eq!(datagram.from, sender.local_addr().unwrap());
             arrivals.push(datagram.arrival);
@@ -237,12 +277,13 @@ mod tests {
     fn a_datagram_too_large_to_be_rtp_arrives_empty_or_cut() {
         let clock = stasis_bus::Bus::new(stasis_bus::Settings::default()).unwrap().clock();
         let here = "127.0.0.1:0".parse().unwrap();
-        let (sender, mut receiver) =
-            (RtpSocket::bind(here).unwrap(), RtpSocket::bind(here).unwrap());
+        let (sender, receiver) = (RtpSocket::bind(here).unwrap(), RtpSocket::bind(here).unwrap());
         sender.send_to(&[0x80; 9_000], receiver.local_addr().unwrap()).unwrap();
         std::thread::sleep(Duration::from_millis(10));
         let mut sizes = Vec::new();
-        receiver.receive(&clock, 8, |datagram| sizes.push(datagram.bytes.len()));
+        receiver.receive(&mut ReceiveBuffer::new(), &clock, 8, |datagram| {
+            sizes.push(datagram.bytes.len())
+        });
         assert_eq!(sizes.len(), 1);
         assert!(sizes[0] <= LARGEST);
     }

@@ -22,6 +22,11 @@ impl Rates {
         Rates { bridge, to_bridge: between(leg, bridge), from_bridge: between(bridge, leg) }
     }
 
+    /// Whether there is nothing to convert.
+    fn are_same(&self) -> bool {
+        self.to_bridge.from() == self.bridge
+    }
+
     /// The rate on the bridge's side.
     pub fn bridge(&self) -> SampleRate {
         self.bridge
@@ -67,7 +72,7 @@ pub(crate) enum Blend {
 pub(crate) struct Lane {
     pub(crate) bridge: BridgeId,
     pub(crate) rates: Box<Rates>,
-    /// What the leg says in this tick, at the bridge's rate.
+    /// What the leg says in this tick, at the bridge's rate, unless it is as it comes.
     said: Frame,
     /// Whether `said` is silence.
     silent: bool,
@@ -82,6 +87,8 @@ pub(crate) struct Lane {
     pub(crate) leaving: bool,
     /// Ticks of silence in a row that its converter has taken.
     quiet: u8,
+    /// What the leg says goes to the bridge as it comes: their rates are the same.
+    as_it_comes: bool,
 }
 
 impl Lane {
@@ -100,6 +107,7 @@ impl Lane {
             used: false,
             leaving: false,
             quiet: 0,
+            as_it_comes: false,
         }
     }
 
@@ -117,6 +125,8 @@ impl Lane {
         }
         let silent = silent || self.gate.is_closed();
         self.quiet = if silent { self.quiet.saturating_add(1) } else { 0 };
+        let is_whole = self.gate.is_open() && !self.leaving;
+        self.as_it_comes = is_whole && self.rates.are_same() && !silent;
         // A converter holds back a part of one tick.
         self.silent = self.quiet > 1;
         if self.silent {
@@ -124,6 +134,9 @@ impl Lane {
                 self.said.samples_mut().fill(0);
             }
             self.gate.apply(&mut []);
+            return;
+        }
+        if self.as_it_comes {
             return;
         }
         if self.gate.is_open() {
@@ -138,9 +151,15 @@ impl Lane {
         }
     }
 
-    /// What the leg says in this tick; none when it is silent.
-    pub(crate) fn said(&self) -> Option<&Frame> {
-        (!self.silent).then_some(&self.said)
+    /// What the leg says in this tick, of which the voice is `voice`; none when it is silent.
+    pub(crate) fn said<'a>(&'a self, voice: &'a Frame) -> Option<&'a Frame> {
+        let said = if self.as_it_comes { voice } else { &self.said };
+        (!self.silent).then_some(said)
+    }
+
+    /// Whether what it hears comes through as it is.
+    pub(crate) fn hears_as_it_comes(&self) -> bool {
+        self.ear.is_open() && !self.leaving && self.rates.are_same()
     }
 
     /// Whether what it hears comes through as it is, as all that listen hear it.

@@ -45,8 +45,9 @@ impl Level {
 
 /// What a leg says.
 pub(super) struct Voice {
-    /// This tick's, at the leg's rate.
+    /// This tick's, at the leg's rate, unless it is as it was heard.
     frame: Frame,
+    as_heard: bool,
     silent: bool,
     pub(super) level: Level,
     absorber: Absorber,
@@ -56,6 +57,7 @@ impl Voice {
     pub(super) fn new(rate: SampleRate) -> Self {
         Voice {
             frame: Frame::silence(rate),
+            as_heard: true,
             silent: true,
             level: Level::new(),
             absorber: Absorber {
@@ -72,6 +74,11 @@ impl Voice {
 
     /// Takes what the leg's edge has heard; `silence`: nothing but zeros; `key`: a digit is in it.
     pub(super) fn take(&mut self, heard: &Frame, silence: bool, key: bool) {
+        self.as_heard = self.level.fader.is_open() && self.absorber.is_idle();
+        if self.as_heard {
+            self.silent = silence;
+            return;
+        }
         self.frame.samples_mut().copy_from_slice(heard.samples());
         let held = self.absorber.tick(&mut self.frame, key);
         self.silent = (silence && !held) || self.level.fader.is_closed();
@@ -79,13 +86,17 @@ impl Voice {
     }
 
     /// Says more, whatever else it says.
-    pub(super) fn add(&mut self, said: &[i16]) {
+    pub(super) fn add(&mut self, heard: &Frame, said: &[i16]) {
+        if std::mem::take(&mut self.as_heard) {
+            self.frame.samples_mut().copy_from_slice(heard.samples());
+        }
         super::add(self.frame.samples_mut(), said);
         self.silent = false;
     }
 
-    pub(super) fn frame(&self) -> &Frame {
-        &self.frame
+    /// This tick's, made of what was heard.
+    pub(super) fn frame<'a>(&'a self, heard: &'a Frame) -> &'a Frame {
+        if self.as_heard { heard } else { &self.frame }
     }
 
     /// Whether this tick is silence.
@@ -116,9 +127,14 @@ struct Absorber {
 }
 
 impl Absorber {
+    /// Whether what comes goes out as it is, at once.
+    fn is_idle(&self) -> bool {
+        !self.wanted && !self.delayed
+    }
+
     /// One tick; gives back whether there may be sound in it by the delay.
     fn tick(&mut self, frame: &mut Frame, key: bool) -> bool {
-        if !self.wanted && !self.delayed {
+        if self.is_idle() {
             return false;
         }
         let late = &mut self.past[self.at % DELAY];

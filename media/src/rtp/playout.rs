@@ -151,6 +151,11 @@ impl Playout {
     }
 
     fn voice(&mut self, index: u64, from: usize, out: &mut [i16]) -> FrameKind {
+        if self.decode_all(index, from, out) {
+            self.concealer.voice(out);
+            self.made_up = 0;
+            return FrameKind::Voice;
+        }
         self.decode(index);
         if let Some(decoded) = self.decoded.get(from..from + out.len()) {
             out.copy_from_slice(decoded);
@@ -158,6 +163,19 @@ impl Playout {
         self.concealer.voice(out);
         self.made_up = 0;
         FrameKind::Voice
+    }
+
+    /// Decodes a packet of just this length straight into `out`; `false` when it is of another, or was
+    /// decoded before.
+    fn decode_all(&mut self, index: u64, from: usize, out: &mut [i16]) -> bool {
+        if from > 0 || self.decoded_index == Some(index) {
+            return false;
+        }
+        let packet = self.buffer.packet(index).filter(|packet| packet.samples == out.len() as i64);
+        if let Some(packet) = packet {
+            self.decoders.decode(packet.payload_type, packet.payload(), out);
+        }
+        packet.is_some()
     }
 
     /// Fills `out` in the place of lost sound, behind which the packet with index `next` begins.
