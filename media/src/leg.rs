@@ -19,6 +19,7 @@ pub(crate) use lane::{Blend, Era, Lane, between, convert};
 pub use settings::{Direction, LegSetting, Role};
 
 use crate::bridge::{Tap, TapDirection, Taps};
+use crate::codec::Codec;
 use crate::device::DeviceEdge;
 use crate::dtmf::Digit;
 use crate::engine::{Outside, Retired};
@@ -53,6 +54,8 @@ pub enum Edge {
 
 /// The RTP streams of a leg.
 pub struct RtpEdge {
+    /// What the party has spoken last.
+    answered: Option<Codec>,
     receiver: RtpReceiver,
     sender: RtpSender,
 }
@@ -61,7 +64,7 @@ impl RtpEdge {
     /// The two halves, as one leg's edge. They are to have the same rate, as they have when they were
     /// made of the same [`Payloads`](crate::rtp::Payloads).
     pub fn new(receiver: RtpReceiver, sender: RtpSender) -> Self {
-        RtpEdge { receiver, sender }
+        RtpEdge { answered: None, receiver, sender }
     }
 
     /// Sends a tick to the party, if it is known where that is.
@@ -79,6 +82,8 @@ pub struct Leg {
     topic: Topic,
     edge: Edge,
     role: Role,
+    /// Whether it is in the engine's list of those that are not just in one bridge.
+    pub(crate) loose: bool,
     /// The bridge that it has left for one of another engine.
     pub(crate) comes_from: Option<BridgeId>,
     /// Where it is, and where it still is for a moment.
@@ -92,9 +97,11 @@ pub struct Leg {
     has_out: bool,
     sent: bool,
     seat: Seat,
+    is_tapped: bool,
     taps: Taps,
     ears: Level,
-    /// What is played to it, and what is said in its name.
+    /// What is played to it, and what is said in its name; whether there is any of it.
+    has_sounds: bool,
     sounds: Sounds,
     whispers: Sounds,
     /// What of its own it hears.
@@ -122,10 +129,13 @@ impl Leg {
             voice: Voice::new(rate),
             out: Frame::silence(rate),
             has_out: false,
-            sent: false,
+            sent: true,
             seat: Seat::default(),
+            is_tapped: false,
             taps: Taps::new(),
+            loose: false,
             ears: Level::new(),
+            has_sounds: false,
             sounds: Sounds::new(),
             whispers: Sounds::new(),
             echo: Fader::CLOSED,
@@ -270,12 +280,8 @@ impl Leg {
         mut tap: Box<Tap>,
     ) -> Result<(), Box<Tap>> {
         tap.turn(direction);
+        self.is_tapped = true;
         self.taps.add(tap)
-    }
-
-    /// Lets go of the taps that nobody reads any more.
-    pub(crate) fn drop_unread_taps(&mut self, outside: &mut impl Outside) {
-        self.taps.drop_unread(outside);
     }
 
     fn level(&mut self, direction: Direction) -> &mut Level {
@@ -312,6 +318,7 @@ impl Leg {
         now: Stamp,
         publisher: &mut RtPublisher,
     ) -> Result<(), Box<Playback>> {
+        self.has_sounds = true;
         let mut tell = sound::tell(Target::Leg(self.id), &self.topic, now, publisher);
         self.sounds.play(playback, &mut tell)
     }
@@ -342,6 +349,7 @@ impl Leg {
 
     /// Has this music, which is heard while nothing is played; or none.
     pub(crate) fn set_music(&mut self, music: Option<Box<Playback>>, outside: &mut impl Outside) {
+        self.has_sounds = true;
         self.sounds.set_music(music, outside);
     }
 
@@ -366,6 +374,7 @@ impl Leg {
         direction: Direction,
         pipe: Box<Playback>,
     ) -> Result<(), Box<Playback>> {
+        self.has_sounds = true;
         match direction {
             Direction::In => self.whispers.add_pipe(pipe),
             Direction::Out => self.sounds.add_pipe(pipe),
@@ -393,6 +402,28 @@ impl Leg {
         }
     }
 
+    /// Takes in what has come for it and listens to its tick, if it has not yet.
+    pub(crate) fn take_tick(
+        &mut self,
+        now: Stamp,
+        publisher: &mut RtPublisher,
+        outside: &mut impl Outside,
+    ) {
+        if !self.sent {
+            return;
+        }
+        if let Edge::Rtp(_) = self.edge {
+            outside.receive(self.id, &mut |datagram, from, arrival| {
+                self.receive(datagram, from, arrival, publisher);
+            });
+        }
+        self.listen(now, publisher);
+        if self.is_tapped {
+            self.taps.drop_unread(outside);
+            self.is_tapped = !self.taps.is_empty();
+        }
+    }
+
     /// Takes this tick's audio in, and listens to it.
     pub(crate) fn listen(&mut self, now: Stamp, publisher: &mut RtPublisher) {
         let kind = self.take_in(now, publisher);
@@ -411,13 +442,15 @@ impl Leg {
         }
         self.loudness = Dbov(self.talk.level().0.max(self.loudness.0 - DECAY));
         self.voice.take(&self.heard, kind == FrameKind::Silence, key);
-        if self.has_sounds() {
+        if self.has_sounds {
             let mut tell = sound::tell(Target::Leg(self.id), &self.topic, now, publisher);
             self.sounds.advance(true, &mut tell);
             self.whispers.advance(false, &mut tell);
             self.whispers.for_each(Era::Present, |said| self.voice.add(&self.heard, said));
         }
-        self.taps.said(&self.heard, self.voice.frame(&self.heard));
+        if self.is_tapped {
+            self.taps.said(&self.heard, self.voice.frame(&self.heard));
+        }
         (self.has_out, self.sent) = (false, false);
         self.report_in -= 1;
         if self.report_in == 0 {
@@ -432,7 +465,11 @@ impl Leg {
             Edge::Rtp(rtp) => {
                 let mut on = report_rtp(self.id, &self.topic, now, &mut self.digits, publisher);
                 let kind = rtp.receiver.tick(now, self.heard.samples_mut(), &mut on);
-                if let Some(codec) = rtp.receiver.codec() {
+                let spoken = rtp.receiver.codec();
+                if spoken != rtp.answered
+                    && let Some(codec) = spoken
+                {
+                    rtp.answered = spoken;
                     rtp.sender.set_codec(codec); // answered in what it speaks
                 }
                 kind
@@ -488,7 +525,7 @@ impl Leg {
     pub(crate) fn send_straight(&mut self, mix: &Frame, outside: &mut impl Outside) -> bool {
         let as_it_comes = self.present.as_ref().is_some_and(|lane| lane.hears_as_it_comes())
             && self.ears.fader.is_open()
-            && !(self.has_out || self.hears_more() || self.taps.hear_out());
+            && !(self.has_out || self.hears_more() || self.is_overheard());
         let Edge::Rtp(rtp) = &mut self.edge else { return false };
         if !as_it_comes {
             return false;
@@ -508,6 +545,16 @@ impl Leg {
         self.past.is_some()
     }
 
+    /// Whether it is not just in one bridge: in none, or between two mixes.
+    pub(crate) fn is_loose(&self) -> bool {
+        self.present.is_none() || self.past.is_some()
+    }
+
+    /// Whether a tap hears what it hears.
+    pub(crate) fn is_overheard(&self) -> bool {
+        self.is_tapped && self.taps.hear_out()
+    }
+
     /// Ends the tick of a leg that is in no bridge, or that is between two.
     pub(crate) fn finish(&mut self, outside: &mut impl Outside) {
         self.send(outside);
@@ -516,14 +563,9 @@ impl Leg {
         }
     }
 
-    /// Whether something is played to it, or said in its name.
-    pub(crate) fn has_sounds(&self) -> bool {
-        !self.sounds.are_over() || self.sounds.have_music() || !self.whispers.are_over()
-    }
-
     /// Whether it hears something that is for itself alone.
     pub(crate) fn hears_more(&self) -> bool {
-        self.has_sounds() || !self.echo.is_closed() || self.held
+        self.has_sounds || self.held || !self.echo.is_closed()
     }
 
     /// Sends out what it is to hear in this tick.
@@ -534,11 +576,13 @@ impl Leg {
         if !self.has_out {
             self.out.samples_mut().fill(0);
         }
-        if self.has_sounds() {
+        if self.has_sounds {
             let out = &mut self.out;
             self.sounds.for_each(Era::Present, |said| add(out.samples_mut(), said));
             self.sounds.end_tick(outside);
             self.whispers.end_tick(outside);
+            let are_over = self.sounds.are_over() && self.whispers.are_over();
+            self.has_sounds = !are_over || self.sounds.have_music();
         }
         if !self.echo.is_closed() {
             let mut own = self.voice.frame(&self.heard).clone();
@@ -546,7 +590,9 @@ impl Leg {
             add(self.out.samples_mut(), own.samples());
         }
         self.ears.fader.apply(self.out.samples_mut());
-        self.taps.heard(&self.out, &self.heard);
+        if self.is_tapped {
+            self.taps.heard(&self.out, &self.heard);
+        }
         self.send_out(outside);
     }
 

@@ -45,7 +45,7 @@ impl Leg {
         let hears_all = self.present.as_ref().is_some_and(|lane| lane.hears_all())
             && self.past.as_ref().is_none_or(|lane| !lane.leaving)
             && !self.hears_more();
-        let plain = hears_all && self.ears.fader.is_open() && !self.taps.hear_out();
+        let plain = hears_all && self.ears.fader.is_open() && !self.is_overheard();
         let plain = plain && rtp.receiver.remote().is_some();
         plain.then(|| rtp.sender.share_key())?
     }
