@@ -52,9 +52,10 @@ impl Playout {
     /// all it will ever need.
     pub(crate) fn new(payloads: &Payloads, delay: Duration) -> Self {
         let (rate, decoders) = (payloads.rate(), Decoders::new(payloads));
+        let usual = payloads.codecs().map(|(_, codec)| codec.tick_bytes()).max();
         Playout {
             rate,
-            buffer: JitterBuffer::new(delay, rate),
+            buffer: JitterBuffer::new(delay, rate, usual.unwrap_or(0)),
             concealer: Concealer::new(rate),
             decoded: vec![0; decoders.longest()].into(),
             decoders,
@@ -171,17 +172,20 @@ impl Playout {
         if from > 0 || self.decoded_index == Some(index) {
             return false;
         }
-        let packet = self.buffer.packet(index).filter(|packet| packet.samples == out.len() as i64);
-        if let Some(packet) = packet {
-            self.decoders.decode(packet.payload_type, packet.payload(), out);
-        }
-        packet.is_some()
+        let packet = self.buffer.packet(index);
+        let Some((payload_type, _, payload)) =
+            packet.filter(|(_, samples, _)| *samples == out.len() as i64)
+        else {
+            return false;
+        };
+        self.decoders.decode(payload_type, payload, out);
+        true
     }
 
     /// Fills `out` in the place of lost sound, behind which the packet with index `next` begins.
     fn conceal(&mut self, next: Option<u64>, out: &mut [i16]) -> FrameKind {
         let next = next.and_then(|index| self.buffer.packet(index));
-        let next = next.map(|packet| (packet.payload_type, packet.payload()));
+        let next = next.map(|(payload_type, _, payload)| (payload_type, payload));
         let most = Pace::new(self.rate).ms(MADE_UP_MS) as usize;
         let own = self.made_up < most && self.decoders.conceal(next, out);
         if own {
@@ -207,8 +211,8 @@ impl Playout {
         if self.decoded_index == Some(index) {
             return;
         }
-        if let Some(packet) = self.buffer.packet(index) {
-            self.decoders.decode(packet.payload_type, packet.payload(), &mut self.decoded);
+        if let Some((payload_type, _, payload)) = self.buffer.packet(index) {
+            self.decoders.decode(payload_type, payload, &mut self.decoded);
             self.decoded_index = Some(index);
         }
     }
