@@ -76,41 +76,46 @@ impl RtpEdge {
     }
 }
 
-/// One party's connection to the engine.
+/// One party's connection to the engine. What each tick looks at comes first: with thousands of legs,
+/// most of what one costs is to bring its memory into the processor's cache.
+#[repr(C)]
 pub struct Leg {
     id: LegId,
-    topic: Topic,
-    edge: Edge,
     role: Role,
+    has_out: bool,
+    /// Whether it was sent what it is to hear in this tick; and then, whether it is to take in the next.
+    sent: bool,
+    held: bool,
+    is_tapped: bool,
+    /// Whether anything is played to it, or said in its name.
+    has_sounds: bool,
     /// Whether it is in the engine's list of those that are not just in one bridge.
     pub(crate) loose: bool,
-    /// The bridge that it has left for one of another engine.
-    pub(crate) comes_from: Option<BridgeId>,
-    /// Where it is, and where it still is for a moment.
+    loudness: Dbov,
+    report_in: u32,
+    seat: Seat,
+    ears: Level,
+    /// What of its own it hears.
+    echo: Fader,
+    edge: Edge,
+    talk: TalkDetector,
+    digits: InBandDigits,
+    /// Where it is.
     present: Option<Lane>,
-    past: Option<Lane>,
     /// What its edge has heard this tick, and what of it goes to the bridge.
     heard: Frame,
     voice: Voice,
-    /// What it is to hear, at the edge's rate; whether that is this tick's already.
+    /// Where it still is for a moment.
+    past: Option<Lane>,
+    /// What it is to hear, at the edge's rate.
     out: Frame,
-    has_out: bool,
-    sent: bool,
-    seat: Seat,
-    is_tapped: bool,
+    topic: Topic,
+    /// The bridge that it has left for one of another engine.
+    pub(crate) comes_from: Option<BridgeId>,
     taps: Taps,
-    ears: Level,
-    /// What is played to it, and what is said in its name; whether there is any of it.
-    has_sounds: bool,
+    /// What is played to it, and what is said in its name.
     sounds: Sounds,
     whispers: Sounds,
-    /// What of its own it hears.
-    echo: Fader,
-    held: bool,
-    talk: TalkDetector,
-    loudness: Dbov,
-    digits: InBandDigits,
-    report_in: u32,
     slips: (u64, u64),
 }
 
@@ -211,7 +216,8 @@ impl Leg {
 
     /// The bridge that it is leaving.
     pub(crate) fn leaves(&self) -> Option<BridgeId> {
-        self.past.as_ref().filter(|lane| lane.leaving).map(|lane| lane.bridge)
+        let past = if self.loose { self.past.as_ref() } else { None };
+        past.filter(|lane| lane.leaving).map(|lane| lane.bridge)
     }
 
     /// Lets go of the way to the bridge that it is leaving, without a fade, and of its taps: it is
@@ -542,7 +548,7 @@ impl Leg {
 
     /// Whether it goes from one mix to another in this tick.
     pub(crate) fn is_between(&self) -> bool {
-        self.past.is_some()
+        self.loose && self.past.is_some()
     }
 
     /// Whether it is not just in one bridge: in none, or between two mixes.

@@ -532,6 +532,7 @@ impl Engine {
         outside: &mut impl Outside,
     ) {
         let Some(mut leg) = self.legs.remove(id.0) else { return };
+        leg.loose = true;
         self.part(&mut leg, now, publisher, outside);
         if let Some(bridge) = leg.leaves().and_then(|bridge| self.bridges.get_mut(bridge.0)) {
             // The others hear it fade out, as if it were there for one tick more.

@@ -68,16 +68,11 @@ pub(crate) enum Blend {
     Unheard,
 }
 
-/// A leg's way into one mix and back.
+/// A leg's way into one mix and back. What each tick looks at comes first, in one line of the cache.
+#[repr(C)]
 pub(crate) struct Lane {
     pub(crate) bridge: BridgeId,
-    pub(crate) rates: Box<Rates>,
-    /// What the leg says in this tick, at the bridge's rate, unless it is as it comes.
-    said: Frame,
-    /// Whether `said` is silence.
-    silent: bool,
-    /// Lets through what the others may hear: ahead of the converter, so that what it holds back
-    /// of the past fits to what comes.
+    /// What of the leg's voice goes to the others.
     gate: Fader,
     /// The same for what the leg hears.
     ear: Fader,
@@ -85,10 +80,17 @@ pub(crate) struct Lane {
     pub(crate) used: bool,
     /// The leg is going: its last tick.
     pub(crate) leaving: bool,
+    /// Whether nothing is said in this tick.
+    silent: bool,
     /// Ticks of silence in a row that its converter has taken.
     quiet: u8,
-    /// What the leg says goes to the bridge as it comes: their rates are the same.
+    /// The leg and the bridge have the same rate.
+    same_rate: bool,
+    /// What the leg says goes to the bridge as it comes.
     as_it_comes: bool,
+    pub(crate) rates: Box<Rates>,
+    /// What the leg says in this tick, at the bridge's rate, unless it is as it comes.
+    said: Frame,
 }
 
 impl Lane {
@@ -99,15 +101,16 @@ impl Lane {
         ear.set(1.0);
         Lane {
             bridge,
-            rates,
-            said,
-            silent: true,
             gate: Fader::CLOSED,
             ear,
             used: false,
             leaving: false,
+            silent: true,
             quiet: 0,
+            same_rate: rates.are_same(),
             as_it_comes: false,
+            rates,
+            said,
         }
     }
 
@@ -126,7 +129,7 @@ impl Lane {
         let silent = silent || self.gate.is_closed();
         self.quiet = if silent { self.quiet.saturating_add(1) } else { 0 };
         let is_whole = self.gate.is_open() && !self.leaving;
-        self.as_it_comes = is_whole && self.rates.are_same() && !silent;
+        self.as_it_comes = is_whole && self.same_rate && !silent;
         // A converter holds back a part of one tick.
         self.silent = self.quiet > 1;
         if self.silent {
@@ -159,7 +162,7 @@ impl Lane {
 
     /// Whether what it hears comes through as it is.
     pub(crate) fn hears_as_it_comes(&self) -> bool {
-        self.ear.is_open() && !self.leaving && self.rates.are_same()
+        self.ear.is_open() && !self.leaving && self.same_rate
     }
 
     /// Whether what it hears comes through as it is, as all that listen hear it.

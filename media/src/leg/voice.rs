@@ -44,13 +44,15 @@ impl Level {
 }
 
 /// What a leg says.
+#[repr(C)]
 pub(super) struct Voice {
-    /// This tick's, at the leg's rate, unless it is as it was heard.
-    frame: Frame,
+    pub(super) level: Level,
+    /// It says what was heard, as it is.
     as_heard: bool,
     silent: bool,
-    pub(super) level: Level,
     absorber: Absorber,
+    /// This tick's, at the leg's rate, unless it is as it was heard.
+    frame: Frame,
 }
 
 impl Voice {
@@ -115,15 +117,16 @@ impl Voice {
 }
 
 /// Keeps keys from going through: it holds the sound back until it is known whether one has begun.
+#[repr(C)]
 struct Absorber {
     wanted: bool,
     /// Whether what goes out is the delayed sound.
     delayed: bool,
-    past: [Frame; DELAY],
-    at: usize,
     passes: Fader,
+    at: usize,
     /// Ticks since a key was heard.
     key_ago: usize,
+    past: [Frame; DELAY],
 }
 
 impl Absorber {

@@ -18,9 +18,9 @@ pub(crate) struct Encoders {
     /// Which one is spoken.
     current: usize,
     /// One tick at the leg's rate.
-    frame: [i16; MAX_FRAME],
+    frame: Box<[i16; MAX_FRAME]>,
     /// What waits for its packet to be full, at the codec's rate.
-    pcm: [i16; MAX_FRAME * MAX_TICKS],
+    pcm: Box<[i16; MAX_FRAME * MAX_TICKS]>,
     filled: usize,
     settings: EncodeSettings,
 }
@@ -64,8 +64,8 @@ impl Encoders {
             rate,
             all: payloads.codecs().map(encoder).collect(),
             current: 0,
-            frame: [0; MAX_FRAME],
-            pcm: [0; MAX_FRAME * MAX_TICKS],
+            frame: Box::new([0; MAX_FRAME]),
+            pcm: Box::new([0; MAX_FRAME * MAX_TICKS]),
             filled: 0,
             settings: *settings,
         }
