@@ -25,13 +25,14 @@ use crate::dtmf::Digit;
 use crate::engine::{Outside, Retired};
 use crate::event::{
     DeviceSlipped, DtmfAbsorbed, DtmfBegan, DtmfNotSent, DtmfReceived, DtmfSource, GainChanged,
-    HoldChanged, Muted, RoleChanged, RtpReceived, RtpSent, SourceLearned, TalkingStarted,
-    TalkingStopped,
+    HoldChanged, Muted, RoleChanged, RtpReceived, RtpSent, SnoopEnded, SourceLearned,
+    TalkingStarted, TalkingStopped,
 };
 use crate::frame::{Frame, SampleRate};
 use crate::gain::Fader;
 use crate::id::{BridgeId, LegId, PlaybackId, Target};
 use crate::rtp::{FrameKind, RtpEvent, RtpReceiver, RtpSender};
+use crate::snoop::SnoopEdge;
 use crate::sound::{self, Playback, PlaybackControl, Sounds};
 use crate::talk::{Dbov, TalkChange, TalkDetector, TalkSettings};
 use digits::InBandDigits;
@@ -50,6 +51,8 @@ pub enum Edge {
     Rtp(Box<RtpEdge>),
     /// A sound device, or what behaves like one.
     Device(Box<DeviceEdge>),
+    /// Another leg, which is snooped on.
+    Snoop(Box<SnoopEdge>),
 }
 
 /// The RTP streams of a leg.
@@ -307,7 +310,7 @@ impl Leg {
     ) {
         let pressed = match &mut self.edge {
             Edge::Rtp(rtp) => rtp.sender.press(digit, duration).is_ok(),
-            Edge::Device(_) => false,
+            Edge::Device(_) | Edge::Snoop(_) => false,
         };
         if !pressed {
             publisher.publish(&self.topic, now, DtmfNotSent { leg: self.id, digit });
@@ -484,6 +487,13 @@ impl Leg {
                 device.capture(self.heard.samples_mut());
                 FrameKind::Voice
             }
+            Edge::Snoop(snoop) => {
+                let heard = snoop.overhear(self.heard.samples_mut());
+                if snoop.take_end().is_some() {
+                    publisher.publish(&self.topic, now, SnoopEnded { leg: self.id });
+                }
+                if heard { FrameKind::Voice } else { FrameKind::Silence }
+            }
         }
     }
 
@@ -606,6 +616,7 @@ impl Leg {
         match &mut self.edge {
             Edge::Rtp(rtp) => rtp.send(self.id, self.out.samples(), outside),
             Edge::Device(device) => device.play(self.out.samples()),
+            Edge::Snoop(snoop) => snoop.hear(self.out.samples()),
         }
     }
 
@@ -618,6 +629,7 @@ impl Leg {
                 publisher.publish(&self.topic, now, received);
                 publisher.publish(&self.topic, now, RtpSent { leg, stats: rtp.sender.stats() });
             }
+            Edge::Snoop(_) => {}
             Edge::Device(device) => {
                 let slips = device.slips();
                 if slips != self.slips {
@@ -646,6 +658,7 @@ impl Edge {
         match self {
             Edge::Rtp(rtp) => rtp.receiver.rate(),
             Edge::Device(device) => device.rate(),
+            Edge::Snoop(snoop) => snoop.rate(),
         }
     }
 }
