@@ -5,7 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 /// The longest name, in bytes.
-const LONGEST: usize = 255;
+const LONGEST: usize = 1_024;
 /// The longest tag of a language (RFC 5646, section 4.4.1), in bytes.
 const LONGEST_TAG: usize = 35;
 
@@ -39,7 +39,7 @@ pub enum NameError {
         /// A backslash, a colon, or a character that cannot be seen.
         character: char,
     },
-    /// It is longer than 255 bytes.
+    /// It is longer than 1,024 bytes.
     #[error("a name of {0} bytes is too long: give one of at most {LONGEST}")]
     TooLong(usize),
     /// It is no language.
@@ -160,7 +160,7 @@ mod tests {
         for bad in ["a\\b", "c:x", "a\0", "a\nb"] {
             assert!(matches!(error(bad), NameError::Character { .. }), "{bad:?}");
         }
-        assert_eq!(error(&"a".repeat(256)), NameError::TooLong(256));
+        assert_eq!(error(&"a".repeat(1_025)), NameError::TooLong(1_025));
     }
 
     #[test]

@@ -92,7 +92,7 @@ fn peak(power: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dtmf::Dbm0;
+    use proptest::prelude::*;
 
     fn cadence(text: &str) -> Cadence {
         text.parse().unwrap()
@@ -179,5 +179,21 @@ mod tests {
             assert_eq!(pcm.samples().len(), ms * 8, "shorter than its slopes");
         }
         assert!(cadence("0").render(rate).samples().iter().all(|&s| s == 0));
+    }
+
+    proptest! {
+        #[test]
+        fn any_cadence_is_rendered_in_its_length_and_goes_on_within_it(
+            text in "(!([1-9]{1,3}([+*][1-9]{2})?|0)/[1-9]{1,2},){0,3}([1-9]{1,3}([+*][1-9]{2})?|0)(/[1-9]{1,2})?",
+        ) {
+            let (cadence, rate) = (cadence(&text), SampleRate::Hz8000);
+            let pcm = cadence.render(rate);
+            let endless = cadence.parts().iter().any(|part| part.ms.is_none());
+            let ms: u32 = cadence.parts().iter().filter_map(|part| part.ms).sum();
+            let rest = if endless { 8_000 + ramp(rate) } else { 0 };
+            prop_assert_eq!(pcm.samples().len(), 8 * ms as usize + rest);
+            prop_assert!(cadence.repeats_at(rate).is_some_and(|at| at < pcm.samples().len()));
+            prop_assert!(pcm.samples().iter().all(|s| s.unsigned_abs() < 16_000), "far from clipping");
+        }
     }
 }

@@ -84,10 +84,7 @@ impl Cache {
         load: impl FnOnce() -> Result<Pcm, WavError>,
     ) -> Result<Pcm, Arc<WavError>> {
         let key = (path.to_owned(), rate);
-        let slot = match self.shelf().find(&key, stamp, self.most_bytes) {
-            Ok(pcm) => return Ok(pcm),
-            Err(slot) => slot,
-        };
+        let slot = self.shelf().find(&key, stamp, self.most_bytes);
         let mut has_read = false;
         let outcome = slot.get_or_init(|| {
             has_read = true;
@@ -110,27 +107,27 @@ impl Cache {
 }
 
 impl Shelf {
-    /// The sound, or the place where it is being read, or is to be.
-    fn find(&mut self, key: &Key, stamp: FileStamp, most_bytes: usize) -> Result<Pcm, Slot> {
+    /// The place of a sound: it is there, or is being read, or is to be.
+    fn find(&mut self, key: &Key, stamp: FileStamp, most_bytes: usize) -> Slot {
         if let Some(entry) = self.entries.get(key).filter(|entry| entry.stamp == stamp) {
             let slot = entry.slot.clone();
             self.figures.hits += 1;
             self.touch(key);
-            return Err(slot);
+            return slot;
         }
         self.remove(key);
         let slot = Slot::default();
-        let lent = self.lent.remove(key).filter(|(before, _)| *before == stamp);
-        let found = lent.and_then(|(_, sound)| sound.upgrade());
         self.entries.insert(key.clone(), Entry { stamp, slot: slot.clone(), kept: None });
-        let Some(pcm) = found else {
-            self.figures.loads += 1;
-            return Err(slot);
-        };
-        self.figures.hits += 1;
-        let _ = slot.set(Ok(pcm.clone())); // nobody else has seen it
-        self.enter(key, &slot, most_bytes);
-        Ok(pcm)
+        let lent = self.lent.remove(key).filter(|(before, _)| *before == stamp);
+        match lent.and_then(|(_, sound)| sound.upgrade()) {
+            Some(pcm) => {
+                let _ = slot.set(Ok(pcm)); // nobody else has seen it
+                self.enter(key, &slot, most_bytes);
+                self.figures.hits += 1;
+            }
+            None => self.figures.loads += 1,
+        }
+        slot
     }
 
     /// A sound was read: it is kept, if it could be read and fits.
@@ -178,13 +175,11 @@ impl Shelf {
             let key = key.clone();
             let Some(entry) = self.remove(&key) else { return };
             if let Some(Ok(pcm)) = entry.slot.get() {
-                let lent = (entry.stamp, pcm.downgrade());
-                // Else it is not in use, and is gone with the entry.
-                self.lent.insert(key, lent);
+                self.lent.insert(key, (entry.stamp, pcm.downgrade()));
             }
-            drop(entry);
             self.figures.evicted += 1;
         }
+        // Most were not in use.
         self.lent.retain(|_, (_, sound)| !sound.is_gone());
     }
 

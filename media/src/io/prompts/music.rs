@@ -98,3 +98,30 @@ pub(super) fn deliver_or_tell(
         topic.publish(MusicFailed { target, directory, reason });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_class_has_all_sounds_of_its_folder_in_either_order() {
+        let directory = std::env::temp_dir().join(format!("stasis-moh-{}", std::process::id()));
+        fs::create_dir_all(directory.join("5.wav")).unwrap();
+        for name in ["3.wav", "1.WAV", "2.ulaw", "4.al", "notes.txt", "wav"] {
+            fs::write(directory.join(name), []).unwrap();
+        }
+        let class = |order| MusicClass { directory: directory.clone(), order };
+        let sorted = class(MusicOrder::Sorted).files().unwrap();
+        let names = ["1.WAV", "2.ulaw", "3.wav", "4.al"].map(|name| directory.join(name));
+        assert_eq!(sorted, names);
+        let mut orders = std::collections::HashSet::new();
+        for _ in 0..200 {
+            let mut shuffled = class(MusicOrder::Shuffled).files().unwrap();
+            orders.insert(shuffled.clone());
+            shuffled.sort_unstable();
+            assert_eq!(shuffled, names, "each once");
+        }
+        assert!(orders.len() > 1);
+        fs::remove_dir_all(&directory).unwrap();
+    }
+}
