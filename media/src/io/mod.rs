@@ -4,6 +4,7 @@
 mod device;
 mod lateness;
 mod media;
+mod prompts;
 mod record;
 mod timer;
 mod udp;
@@ -15,6 +16,10 @@ pub use self::lateness::{Lateness, LatenessSnapshot};
 pub use self::media::{
     BridgeRate, BridgeSettings, ControlError, Counters, Media, MediaSettings, Priority, RtpLeg,
     StartError,
+};
+pub use self::prompts::{
+    MusicClass, MusicFailed, MusicOrder, PlayOptions, PlaybackFailed, PromptError, PromptFigures,
+    PromptSettings, Prompts,
 };
 pub use self::record::{
     IfExists, Keys, RecordEnd, RecordError, RecordFigures, RecordSettings, RecordState,
