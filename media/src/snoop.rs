@@ -80,7 +80,10 @@ impl SnoopEdge {
 
     /// Writes the tick that is overheard to `out`; `false`: there is nothing.
     pub(crate) fn overhear(&mut self, out: &mut [i16]) -> bool {
-        let Some(spy) = &mut self.spy else { return false };
+        let Some(spy) = &mut self.spy else {
+            out.fill(0);
+            return false;
+        };
         let waiting = spy.waiting() / out.len().max(1);
         self.flows &= waiting > 0;
         self.flows |= waiting > CUSHION_TICKS;
