@@ -8,6 +8,7 @@
 mod audience;
 mod mixer;
 mod rate_change;
+mod relay;
 mod seats;
 mod sum;
 mod talkers;
@@ -23,7 +24,7 @@ pub use talkers::MOST_TALKERS;
 pub use tap::{MOST_TAPS, Tap, TapDirection, TapEnd, TapReader};
 
 use crate::engine::{Outside, Retired};
-use crate::event::BridgeRateChanged;
+use crate::event::{BridgeRateChanged, PacketsPass};
 use crate::frame::SampleRate;
 use crate::id::{Arena, BridgeId, LegId, PlaybackId, Target};
 use crate::leg::Leg;
@@ -322,6 +323,7 @@ impl Bridge {
         self.sounds.advance(holds, &mut tell);
         drop(tell);
         self.taps.drop_unread(outside);
+        let passed = self.passes();
         let setting = Setting {
             id: self.id,
             kind: self.kind,
@@ -333,7 +335,16 @@ impl Bridge {
             .mixer
             .as_mut()
             .and_then(|mixer| mixer.tick(setting, legs, now, publisher, outside));
+        if self.passes() != passed {
+            let passing = PacketsPass { bridge: self.id, passing: !passed };
+            publisher.publish(&self.topic, now, passing);
+        }
         self.end_tick(changed, now, publisher, outside);
+    }
+
+    /// Whether packets pass as they are.
+    fn passes(&self) -> bool {
+        self.mixer.as_ref().is_some_and(|mixer| mixer.passes())
     }
 
     /// What was for this tick alone is over. `changed`: the rate that it mixed at until now.

@@ -101,6 +101,16 @@ pub struct BridgeRateChanged {
     pub to: SampleRate,
 }
 
+/// The packets of the two parties in a bridge pass from one to the other as they are from here on, or no
+/// longer; told on the bridge's topic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PacketsPass {
+    /// Where.
+    pub bridge: BridgeId,
+    /// Whether they do.
+    pub passing: bool,
+}
+
 /// A leg has begun to talk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TalkingStarted {

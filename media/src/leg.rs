@@ -7,6 +7,7 @@
 mod digits;
 mod lane;
 mod listener;
+mod relay;
 mod settings;
 mod voice;
 

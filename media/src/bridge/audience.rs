@@ -42,6 +42,11 @@ impl Audiences {
         Audiences { all: [const { None }; MOST] }
     }
 
+    /// Nobody listens any more.
+    pub(super) fn clear(&mut self) {
+        self.all.fill_with(|| None);
+    }
+
     /// Has everybody sit where he can in this tick, when it is known who says something. `before`:
     /// what all have heard in the tick before, of each mix. `quiet`: there is next to nothing to be
     /// heard.

@@ -8,6 +8,7 @@ use stasis_bus::{RtPublisher, Stamp};
 
 use super::audience::{self, Audiences};
 use super::rate_change::{self, RateChange};
+use super::relay::Relay;
 use super::seats::Seats;
 use super::sum::Sum;
 use super::talkers::Talkers;
@@ -24,6 +25,7 @@ pub struct Mixer {
     seats: Box<Seats>,
     talkers: Talkers,
     audiences: Audiences,
+    relay: Relay,
     sum: Sum,
     /// The mix before a change of the rate, and the ticks that are left to it.
     past: Sum,
@@ -46,6 +48,7 @@ impl Mixer {
             seats: Box::new(Seats::new(seats)),
             talkers: Talkers::new(),
             audiences: Audiences::new(),
+            relay: Relay::new(),
             sum: Sum::new(rate),
             past: Sum::new(rate),
             change: None,
@@ -173,6 +176,9 @@ impl Mixer {
         publisher: &mut RtPublisher,
         outside: &mut impl Outside,
     ) -> Option<SampleRate> {
+        if self.relay(&setting, legs, now, publisher, outside) {
+            return None;
+        }
         let members = self.seats.members();
         let all_are_heard = setting.most_talkers.is_none() && self.change.is_none();
         if !all_are_heard {
@@ -208,6 +214,53 @@ impl Mixer {
         let has_changed = self.change == Some(1);
         self.change = self.change.map(|left| left - 1).filter(|left| *left > 0);
         has_changed.then(|| self.past.rate())
+    }
+
+    /// Passes the packets of two parties as they are, if that can be. `false`: there is to be a mix.
+    fn relay(
+        &mut self,
+        setting: &Setting<'_>,
+        legs: &mut Arena<Leg>,
+        now: Stamp,
+        publisher: &mut RtPublisher,
+        outside: &mut impl Outside,
+    ) -> bool {
+        let nothing_else = setting.kind == BridgeKind::Mixing
+            && setting.most_talkers.is_none()
+            && setting.sounds.are_over()
+            && setting.taps.is_empty()
+            && self.change.is_none()
+            && self.seats.leavers().is_empty()
+            && !self.sum.has_tail();
+        let [one, other] = *self.seats.members() else {
+            self.relay.end(legs);
+            return false;
+        };
+        for member in [one, other] {
+            if let Some(leg) = legs.get_mut(member.0) {
+                leg.take_tick(now, publisher, outside);
+            }
+        }
+        if !nothing_else || !self.relay.chooses([one, other], legs, self.sum.is_quiet()) {
+            self.relay.end(legs);
+            return false;
+        }
+        if !self.relay.passes() {
+            self.audiences.clear();
+            self.sum.clear();
+            for member in [one, other] {
+                if let Some(leg) = legs.get_mut(member.0) {
+                    *leg.seat() = Default::default();
+                }
+            }
+        }
+        self.relay.pass([one, other], legs, outside);
+        true
+    }
+
+    /// Whether packets pass as they are.
+    pub(super) fn passes(&self) -> bool {
+        self.relay.passes()
     }
 
     /// Adds up one mix. `first`: what is to be done with each leg before.

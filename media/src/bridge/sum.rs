@@ -70,6 +70,16 @@ impl Sum {
         self.has_tail = true;
     }
 
+    /// Whether something was left for the next tick.
+    pub(super) fn has_tail(&self) -> bool {
+        self.has_tail
+    }
+
+    /// There was silence.
+    pub(super) fn clear(&mut self) {
+        *self = Sum::new(self.rate);
+    }
+
     /// All have been added.
     pub(super) fn end(&mut self) {
         let samples = self.samples();

@@ -51,7 +51,7 @@ impl Format for G722 {
     }
 
     fn encoder(&self, _: SampleRate, _: &EncodeSettings) -> Box<dyn Encode> {
-        Box::new(Encoder { split: Mirror::default(), low: Band::LOW, high: Band::HIGH })
+        Box::new(Encoder::new())
     }
 
     fn decoder(&self, _: SampleRate) -> Box<dyn Decode> {
@@ -64,6 +64,12 @@ struct Encoder {
     split: Mirror,
     low: Band,
     high: Band,
+}
+
+impl Encoder {
+    fn new() -> Self {
+        Encoder { split: Mirror::default(), low: Band::LOW, high: Band::HIGH }
+    }
 }
 
 impl Encode for Encoder {
@@ -84,6 +90,12 @@ impl Encode for Encoder {
         if let Some(other) = other.memory().and_then(|memory| memory.downcast_ref::<Encoder>()) {
             self.clone_from(other);
         }
+    }
+
+    /// Its steps become about as large as those of whom the decoder has heard.
+    fn begin(&mut self, before: &[i16]) {
+        *self = Encoder::new();
+        self.encode(before, &mut [0; 160]);
     }
 
     fn memory(&self) -> Option<&dyn Any> {

@@ -109,6 +109,12 @@ pub trait Encode: Send {
         let _ = (other, before);
     }
 
+    /// Begins in the middle of a sound, for a decoder that has heard it from elsewhere. `before` is the
+    /// tick before. A codec that remembers nothing has nothing to do. Never allocates.
+    fn begin(&mut self, before: &[i16]) {
+        let _ = before;
+    }
+
     /// All that it remembers, for another to follow; none when that is nothing, or cannot be had.
     fn memory(&self) -> Option<&dyn Any> {
         None

@@ -111,9 +111,14 @@ impl Encode for Encoder {
         if told && self.silent { 0 } else { len }
     }
 
-    /// libopus has no way to copy its state. So it begins anew with the tick before, of which the
-    /// overlap with the next one comes, and then makes one packet that stands by itself.
+    /// libopus has no way to copy its state.
     fn follow(&mut self, _: &dyn Encode, before: &[i16]) {
+        self.begin(before);
+    }
+
+    /// With the tick before, of which the overlap with the next one comes, and then with one packet
+    /// that stands by itself.
+    fn begin(&mut self, before: &[i16]) {
         let mut unsent = [0; MAX_PAYLOAD];
         let _ = self.encoder.reset_state();
         self.encode(before, &mut unsent);

@@ -160,6 +160,11 @@ impl Lane {
         (!self.silent).then_some(said)
     }
 
+    /// Whether sound goes both ways as it is.
+    pub(crate) fn passes(&self) -> bool {
+        self.gate.is_open() && self.hears_as_it_comes()
+    }
+
     /// Whether what it hears comes through as it is.
     pub(crate) fn hears_as_it_comes(&self) -> bool {
         self.ear.is_open() && !self.leaving && self.same_rate

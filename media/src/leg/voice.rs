@@ -76,7 +76,7 @@ impl Voice {
 
     /// Takes what the leg's edge has heard; `silence`: nothing but zeros; `key`: a digit is in it.
     pub(super) fn take(&mut self, heard: &Frame, silence: bool, key: bool) {
-        self.as_heard = self.level.fader.is_open() && self.absorber.is_idle();
+        self.as_heard = self.passes();
         if self.as_heard {
             self.silent = silence;
             return;
@@ -94,6 +94,11 @@ impl Voice {
         }
         super::add(self.frame.samples_mut(), said);
         self.silent = false;
+    }
+
+    /// Whether it says what is heard, as it is.
+    pub(super) fn passes(&self) -> bool {
+        self.level.fader.is_open() && self.absorber.is_idle()
     }
 
     /// This tick's, made of what was heard.

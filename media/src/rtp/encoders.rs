@@ -127,6 +127,13 @@ impl Encoders {
         }
     }
 
+    /// Begins in the middle of a sound, of which somebody else has encoded the tick before.
+    pub(crate) fn begin(&mut self, before: &[i16]) {
+        if let Some(encoder) = self.all.get_mut(self.current) {
+            encoder.encode.begin(before);
+        }
+    }
+
     fn collect_as(&mut self, others: &Encoders) {
         self.filled = others.filled;
         self.pcm[..others.filled].copy_from_slice(&others.pcm[..others.filled]);

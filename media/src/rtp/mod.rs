@@ -58,6 +58,7 @@ pub use latch::TAKEOVER;
 pub use packet::{HEADER_LEN, Header, MAX_PAYLOAD, Packet, PacketError, RtpSeq, write_packet};
 pub use payloads::{MAX_PAYLOADS, Payload, Payloads, PayloadsError};
 pub use playout::FrameKind;
+pub(crate) use playout::TickPacket;
 pub use receiver::{ReceiveSettings, ReceiveStats, RtpEvent, RtpReceiver};
 pub use sender::{PressError, RtpSender, SendStats};
 pub use telephone_event::{EVENT_LEN, EVENT_TIMEOUT, EventPayload, EventReceiver, KeyEvent};

@@ -34,6 +34,30 @@ pub enum FrameKind {
     Concealed,
 }
 
+/// What of the packets has made the newest tick.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Made {
+    /// Of this packet, and nothing else.
+    Of(u64),
+    /// A packet that was lost.
+    Lost,
+    /// Silence.
+    Silence,
+    /// Parts of packets, or something made up.
+    Parts,
+}
+
+/// What the newest tick is, as packets go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TickPacket<'a> {
+    /// This payload.
+    Payload(&'a [u8]),
+    /// One that was lost.
+    Lost,
+    /// None: the sender is silent.
+    None,
+}
+
 /// One leg's sound, from packets to ticks.
 pub(crate) struct Playout {
     rate: SampleRate,
@@ -45,6 +69,7 @@ pub(crate) struct Playout {
     decoded_index: Option<u64>,
     /// Samples that the codec has made up since its last packet.
     made_up: usize,
+    made: Made,
 }
 
 impl Playout {
@@ -61,6 +86,7 @@ impl Playout {
             decoders,
             decoded_index: None,
             made_up: 0,
+            made: Made::Silence,
         }
     }
 
@@ -104,9 +130,22 @@ impl Playout {
     /// Writes the tick that is heard from `now` on to `out`.
     pub(crate) fn tick(&mut self, now: Stamp, out: &mut [i16]) -> FrameKind {
         self.buffer.begin_tick(now, out.len());
+        self.made = Made::Parts;
         let kind = self.adjust(out).unwrap_or_else(|| self.play(out));
         self.buffer.end_tick();
         kind
+    }
+
+    /// The packet that the newest tick is; none when it is parts of several, or was made up.
+    pub(crate) fn tick_packet(&self) -> Option<TickPacket<'_>> {
+        match self.made {
+            Made::Of(index) => {
+                self.buffer.packet(index).map(|(_, _, payload)| TickPacket::Payload(payload))
+            }
+            Made::Lost => Some(TickPacket::Lost),
+            Made::Silence => Some(TickPacket::None),
+            Made::Parts => None,
+        }
     }
 
     /// Carries out one tick of an adjustment, in a pause if there is one in time. A held tick is
@@ -138,8 +177,12 @@ impl Playout {
 
     fn play(&mut self, mut out: &mut [i16]) -> FrameKind {
         let mut kind = FrameKind::Silence;
+        let tick = out.len();
         while !out.is_empty() {
             let piece = self.buffer.next(out.len());
+            if piece.samples() == tick {
+                self.made = self.whole(piece);
+            }
             let (now, rest) = out.split_at_mut(piece.samples().clamp(1, out.len()));
             kind = kind.max(match piece {
                 Piece::Voice { index, from, .. } => self.voice(index, from, now),
@@ -149,6 +192,19 @@ impl Playout {
             out = rest;
         }
         kind
+    }
+
+    /// What a tick is made of that is one piece.
+    fn whole(&self, piece: Piece) -> Made {
+        match piece {
+            Piece::Voice { index, from: 0, samples } => match self.buffer.packet(index) {
+                Some((_, whole, _)) if whole == samples as i64 => Made::Of(index),
+                _ => Made::Parts,
+            },
+            Piece::Voice { .. } => Made::Parts,
+            Piece::Lost { .. } => Made::Lost,
+            Piece::Silence(_) => Made::Silence,
+        }
     }
 
     fn voice(&mut self, index: u64, from: usize, out: &mut [i16]) -> FrameKind {

@@ -9,7 +9,7 @@ use super::jitter::Queued;
 use super::latch::{Heard, Latch};
 use super::packet::{Packet, PacketError};
 use super::payloads::{Payload, Payloads};
-use super::playout::{FrameKind, Playout};
+use super::playout::{FrameKind, Playout, TickPacket};
 use super::source::Arrival;
 use super::telephone_event::{EventPayload, EventReceiver, KeyEvent};
 use crate::codec::Codec;
@@ -194,6 +194,11 @@ impl RtpReceiver {
         let kind = leg.playout.tick(now, out);
         leg.stats.concealed += u64::from(kind == FrameKind::Concealed);
         kind
+    }
+
+    /// The packet that the newest tick is; none when it is parts of several, or was made up.
+    pub(crate) fn tick_packet(&self) -> Option<TickPacket<'_>> {
+        self.leg.playout.tick_packet()
     }
 
     /// Whether a telephone event is in progress.

@@ -135,6 +135,17 @@ impl RtpSender {
         self.timestamp = self.timestamp.wrapping_add(self.tick_units());
     }
 
+    /// A tick passes whose packet was lost on its way here: its number is left out.
+    pub(crate) fn tick_lost(&mut self) {
+        self.stream.seq = self.stream.seq.next();
+        self.timestamp = self.timestamp.wrapping_add(self.tick_units());
+    }
+
+    /// Encodes by itself again, after payloads of others, the last of which was `before`.
+    pub(crate) fn begin(&mut self, before: &[i16]) {
+        self.encoders.begin(before);
+    }
+
     /// By which others may be sent what this leg is sent; none while it cannot be.
     pub(crate) fn share_key(&self) -> Option<ShareKey> {
         let as_always = self.next_codec.is_none() && !self.is_dialing();
@@ -195,6 +206,11 @@ impl RtpSender {
         if self.codec() != Some(codec) && self.encoders.speaks(codec) {
             self.next_codec = Some(codec);
         }
+    }
+
+    /// Whether a tick is a packet.
+    pub(crate) fn sends_each_tick(&self) -> bool {
+        self.ticks_per_packet == 1
     }
 
     /// The codec in use; `None` when none was agreed.

@@ -169,6 +169,11 @@ impl Room {
     /// One tick of the engine; the phones hear what it sends, and time goes on.
     pub fn tick<'a>(&mut self, phones: impl IntoIterator<Item = &'a mut Phone>) {
         self.engine.tick(self.now, &mut self.publisher, &mut self.wire);
+        self.give_and_pass(phones);
+    }
+
+    /// The phones hear what the engine has sent, and time goes on.
+    pub fn give_and_pass<'a>(&mut self, phones: impl IntoIterator<Item = &'a mut Phone>) {
         for phone in phones {
             let id = phone.id;
             for sent in self.wire.sent.iter().filter(|sent| sent.leg == id) {
