@@ -68,6 +68,14 @@ impl RtpSocket {
     }
 }
 
+/// When a datagram came that is `age` old at `now`, by a clock that may have been set meanwhile; none:
+/// who knows. It was not there at `emptied`.
+#[cfg(target_os = "linux")]
+fn arrival(now: Stamp, emptied: Stamp, age: Option<std::time::Duration>) -> Stamp {
+    let age = age.unwrap_or_default().min(now.since(emptied));
+    Stamp::from_ns(now.ns().saturating_sub(age.as_nanos() as u64))
+}
+
 #[cfg(target_os = "linux")]
 mod platform {
     use std::io::{self, IoSliceMut};
@@ -90,12 +98,15 @@ mod platform {
     pub(super) struct Receiver {
         bytes: Box<[u8; LARGEST]>,
         control: Vec<u8>,
+        /// When nothing more was there: what comes now is younger.
+        emptied: Stamp,
     }
 
     impl Receiver {
         pub(super) fn new(socket: &UdpSocket) -> io::Result<Self> {
             setsockopt(socket, sockopt::ReceiveTimestampns, &true)?;
-            Ok(Receiver { bytes: Box::new([0; LARGEST]), control: nix::cmsg_space!(TimeSpec) })
+            let (bytes, control) = (Box::new([0; LARGEST]), nix::cmsg_space!(TimeSpec));
+            Ok(Receiver { bytes, control, emptied: Stamp::ZERO })
         }
 
         pub(super) fn next(
@@ -103,6 +114,7 @@ mod platform {
             socket: &UdpSocket,
             clock: &Clock,
         ) -> io::Result<Option<Datagram<'_>>> {
+            let before = clock.now();
             let mut slices = [IoSliceMut::new(&mut self.bytes[..])];
             let control = Some(&mut self.control[..]);
             let flags = MsgFlags::MSG_DONTWAIT;
@@ -110,21 +122,21 @@ mod platform {
                 recvmsg::<SockaddrStorage>(socket.as_raw_fd(), &mut slices, control, flags);
             let message = match received {
                 Ok(message) => message,
-                Err(Errno::EAGAIN) => return Ok(None),
+                Err(Errno::EAGAIN) => {
+                    self.emptied = before;
+                    return Ok(None);
+                }
                 Err(error) => return Err(error.into()),
             };
-            let now = clock.now();
-            let arrival = message
-                .cmsgs()
-                .ok()
-                .and_then(|mut parts| {
-                    parts.find_map(|part| match part {
-                        ControlMessageOwned::ScmTimestampns(time) => Some(time),
-                        _ => None,
-                    })
+            let stamp = message.cmsgs().ok().and_then(|mut parts| {
+                parts.find_map(|part| match part {
+                    ControlMessageOwned::ScmTimestampns(time) => Some(time),
+                    _ => None,
                 })
-                .and_then(|time| age(time).map(|age| before(now, age)))
-                .unwrap_or(now);
+            });
+            let wall = clock_gettime(ClockId::CLOCK_REALTIME).ok();
+            let age = stamp.zip(wall).and_then(|(stamp, wall)| age(wall, stamp));
+            let arrival = super::arrival(clock.now(), self.emptied, age);
             let from = message.address.and_then(|address| socket_addr(&address));
             let whole = !message.flags.contains(MsgFlags::MSG_TRUNC);
             let len = if whole { message.bytes } else { 0 };
@@ -133,18 +145,11 @@ mod platform {
         }
     }
 
-    /// How long ago `time` was, on the wall clock that the kernel stamps with.
-    fn age(time: TimeSpec) -> Option<Duration> {
-        let now = clock_gettime(ClockId::CLOCK_REALTIME).ok()?;
-        // Negative when the wall clock was set back meanwhile.
-        let age = now - time;
+    /// How long ago `stamp` was at `wall`, both on the wall clock, which the kernel stamps with. None
+    /// when that was set back meanwhile.
+    fn age(wall: TimeSpec, stamp: TimeSpec) -> Option<Duration> {
+        let age = wall - stamp;
         (age >= TimeSpec::from(Duration::ZERO)).then(|| age.into())
-    }
-
-    /// `age` before `now`; a packet cannot be older than what a tick may have to wait.
-    fn before(now: Stamp, age: Duration) -> Stamp {
-        let age = age.min(Duration::from_secs(1));
-        Stamp::from_ns(now.ns().saturating_sub(age.as_nanos() as u64))
     }
 
     fn socket_addr(address: &SockaddrStorage) -> Option<SocketAddr> {
@@ -231,6 +236,21 @@ mod tests {
         // them: not every time.
         let is_stamped = (0..100).any(|_| is_stamped_by_the_kernel());
         assert!(is_stamped || !cfg!(target_os = "linux"));
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_wall_clock_that_is_set_makes_no_datagram_older_than_the_last_look_or_younger_than_now() {
+        let (emptied, now) = (Stamp::from_ms(5_000), Stamp::from_ms(5_019));
+        let at = |age_ms| arrival(now, emptied, Some(Duration::from_millis(age_ms))).ms();
+        assert_eq!([at(0), at(7), at(19)], [5_019, 5_012, 5_000]);
+        assert_eq!(at(3_600_000), 5_000, "set forward by an hour");
+        assert_eq!(arrival(now, emptied, None), now, "set back");
+        assert_eq!(arrival(now, emptied, Some(Duration::MAX)), emptied);
+        // After a stall of three seconds they are that old.
+        let now = Stamp::from_ms(8_000);
+        assert_eq!(arrival(now, emptied, Some(Duration::from_millis(2_900))).ms(), 5_100);
+        assert_eq!(arrival(emptied, now, Some(Duration::from_secs(9))), emptied, "never before 0");
     }
 
     #[test]
