@@ -138,7 +138,7 @@ impl Shell {
             }
             self.take_parcels(due.at, &mut publisher);
             let open = self.carry_out(due.at, &mut publisher);
-            self.read_sockets(&mut publisher);
+            self.read_sockets(due.skipped, &mut publisher);
             self.engine.tick(due.at, &mut publisher, &mut self.world);
             self.send_parcels(due.at);
             if !open {
@@ -200,9 +200,10 @@ impl Shell {
         true
     }
 
-    fn read_sockets(&mut self, publisher: &mut RtPublisher) {
+    /// Reads what has come in this tick's time, and in that of ticks that were skipped before it.
+    fn read_sockets(&mut self, skipped: u32, publisher: &mut RtPublisher) {
         let engine = &mut self.engine;
-        self.world.receive(&self.clock, |leg: LegId, datagram| {
+        self.world.receive(&self.clock, 1 + skipped, |leg: LegId, datagram| {
             engine.receive(leg, datagram.bytes, datagram.from, datagram.arrival, publisher);
         });
     }

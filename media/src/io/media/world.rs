@@ -12,8 +12,10 @@ use crate::engine::{Order, Outside, Retired};
 use crate::id::{Arena, LegId};
 use crate::io::udp::{Datagram, RtpSocket};
 
-/// Datagrams of one leg that are read in one tick; more wait for the next.
+/// Datagrams of one leg that are read for one tick; more wait for the next.
 const MOST_DATAGRAMS: usize = 32;
+/// Ticks whose datagrams are read at a time after a stall: more than a socket's buffer holds.
+const MOST_TICKS: usize = 50;
 
 /// What comes back from a media thread, to be dropped.
 pub(super) enum Returned {
@@ -52,14 +54,16 @@ impl World {
         self.sockets.remove(leg.0)
     }
 
-    /// Hands over what has come for each leg.
+    /// Hands over what has come for each leg in the time of so many ticks.
     pub(super) fn receive(
         &mut self,
         clock: &stasis_bus::Clock,
+        ticks: u32,
         mut take: impl FnMut(LegId, Datagram<'_>),
     ) {
+        let most = MOST_DATAGRAMS * MOST_TICKS.min(ticks as usize);
         for (leg, socket) in self.sockets.entries_mut() {
-            socket.receive(clock, MOST_DATAGRAMS, |datagram| take(LegId(leg), datagram));
+            socket.receive(clock, most, |datagram| take(LegId(leg), datagram));
         }
     }
 
