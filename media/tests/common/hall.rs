@@ -49,7 +49,7 @@ pub struct Balance {
 /// How long a fault lasts: a moment, or `STASIS_FAULT_SECONDS`.
 pub fn fault_time() -> Duration {
     let seconds = std::env::var("STASIS_FAULT_SECONDS").ok().and_then(|s| s.parse().ok());
-    Duration::from_secs_f64(seconds.unwrap_or(0.5))
+    Duration::from_secs_f64(seconds.unwrap_or(0.3))
 }
 
 /// Waits for what is to happen.
