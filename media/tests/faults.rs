@@ -20,7 +20,7 @@ use std::time::Duration;
 use common::hall::{Hall, insist, leg, until};
 use common::phones::{hz_of, socket};
 use common::room::Dice;
-use stasis_bus::{Bus, Delivery, Settings};
+use stasis_bus::{Bus, Delivery, PullSubscription, Settings};
 use stasis_media::LegId;
 use stasis_media::device::{CaptureEnd, DevicePlug, PlaybackEnd, Pulse};
 use stasis_media::event::{Joined, Left, Muted, RtpReceived};
@@ -32,16 +32,26 @@ use stasis_media::io::{
 use stasis_media::leg::Direction;
 
 /// Has a leg tell something, over and over: that it is muted, or no longer. Says how often.
-fn make_events(hall: &Hall, leg: LegId) -> u64 {
+fn make_events(hall: &Hall, leg: LegId, mut meanwhile: impl FnMut()) -> u64 {
     let (end, mut made) = (hall.end(), 0);
     while hall.bus.now() < end {
         for muted in [true, false] {
             insist(|| hall.media.mute(leg, Direction::In, muted));
             made += 1;
         }
+        meanwhile();
         sleep(Duration::from_millis(4));
     }
     made
+}
+
+/// Reads what has come; says how many of a type that were.
+fn count<T: 'static>(events: &mut PullSubscription) -> u64 {
+    let mut count = 0;
+    while let Ok(delivery) = events.try_recv() {
+        count += u64::from(delivery.downcast_ref::<T>().is_some());
+    }
+    count
 }
 
 /// A leg whose party neither speaks nor reads.
@@ -62,12 +72,10 @@ fn a_subscriber_that_sleeps_for_ever_loses_only_its_own_events_and_they_are_coun
     let sleeper = sleeper.unwrap();
     let mut reader = hall.topic.subscribe().capacity(1 << 16).accept::<Muted>().pull().unwrap();
     let leg = quiet_leg(&hall);
-    let made = make_events(&hall, leg);
     let mut read = 0;
+    let made = make_events(&hall, leg, || read += count::<Muted>(&mut reader));
     until("all is read", || {
-        while let Ok(delivery) = reader.try_recv() {
-            read += u64::from(delivery.downcast_ref::<Muted>().is_some());
-        }
+        read += count::<Muted>(&mut reader);
         read >= made
     });
     assert_eq!((read, reader.stats().dropped.total()), (made, 0), "the other reader has all");
@@ -98,12 +106,10 @@ fn a_callback_that_panics_ends_its_subscription_and_is_counted() {
     let panicking = panicking.unwrap();
     let mut reader = hall.topic.subscribe().capacity(1 << 16).accept::<Muted>().pull().unwrap();
     let leg = quiet_leg(&hall);
-    let made = make_events(&hall, leg);
     let mut read = 0;
+    let made = make_events(&hall, leg, || read += count::<Muted>(&mut reader));
     until("all is read", || {
-        while let Ok(delivery) = reader.try_recv() {
-            read += u64::from(delivery.downcast_ref::<Muted>().is_some());
-        }
+        read += count::<Muted>(&mut reader);
         read >= made
     });
     assert_eq!((read, hall.bus.panics(), calls.load(Relaxed)), (made, 1, 3));
@@ -120,7 +126,7 @@ fn a_full_pool_of_events_drops_and_counts_them_and_the_audio_goes_on() {
     let mut lazy = hall.topic.subscribe().capacity(1 << 16).accept::<Muted>().pull().unwrap();
     assert!(lazy.recv().is_some(), "its own first message, which needs no cell");
     let leg = quiet_leg(&hall);
-    let made = make_events(&hall, leg);
+    let made = make_events(&hall, leg, || {});
     until("all is told or lost", || {
         let stats = lazy.stats();
         stats.enqueued - 1 + stats.dropped.total() >= made
@@ -384,14 +390,9 @@ fn storm(threads: usize) {
     let hall = Hall::with(MediaSettings { threads, cells: 1 << 14, ..Default::default() });
     let elsewhere = hall.media.add_bridge(BridgeSettings::default(), &hall.topic).unwrap();
     let bridges = [hall.bridge, elsewhere];
-    let mut events = hall
-        .topic
-        .subscribe()
-        .capacity(1 << 16)
-        .accept::<Joined>()
-        .accept::<Left>()
-        .pull()
-        .unwrap();
+    let mut joined_events =
+        hall.topic.subscribe().capacity(1 << 16).accept::<Joined>().pull().unwrap();
+    let mut left_events = hall.topic.subscribe().capacity(1 << 16).accept::<Left>().pull().unwrap();
     let legs: Vec<_> = (0..10).map(|_| quiet_leg(&hall)).collect();
     let mut places = vec![None; legs.len()];
     let (end, mut dice, mut joins, mut leaves) = (hall.end(), Dice(3), 0u64, 0u64);
@@ -411,19 +412,20 @@ fn storm(threads: usize) {
                 }
             }
         }
+        joined += count::<Joined>(&mut joined_events);
+        left += count::<Left>(&mut left_events);
         sleep(Duration::from_millis(10));
     }
     legs.iter().for_each(|leg| insist(|| hall.media.remove_leg(*leg)));
     leaves += places.iter().flatten().count() as u64;
     until("all joins and leaves are told", || {
-        while let Ok(delivery) = events.try_recv() {
-            joined += u64::from(delivery.downcast_ref::<Joined>().is_some());
-            left += u64::from(delivery.downcast_ref::<Left>().is_some());
-        }
+        joined += count::<Joined>(&mut joined_events);
+        left += count::<Left>(&mut left_events);
         (joined, left) == (joins, leaves)
     });
-    assert_eq!(events.stats().dropped.total(), 0);
-    drop(events);
+    let dropped = [&joined_events, &left_events].map(|events| events.stats().dropped.total());
+    assert_eq!(dropped, [0, 0]);
+    drop((joined_events, left_events));
     insist(|| hall.media.remove_bridge(elsewhere));
     hall.close();
 }
