@@ -15,7 +15,7 @@ use stasis_bus::{Clock, Stamp};
 use stasis_media::codec::Codec;
 use stasis_media::dtmf::{Digit, ToneGenerator};
 use stasis_media::frame::SampleRate;
-use stasis_media::io::{RtpSocket, sleep_until};
+use stasis_media::io::{ReceiveBuffer, RtpSocket, sleep_until};
 use stasis_media::rtp::{ReceiveSettings, ReceiveStats, RtpReceiver, RtpSender, RtpSeq};
 use stasis_media::wav::Pcm;
 
@@ -97,6 +97,7 @@ impl Phone {
 struct Life {
     clock: Clock,
     socket: RtpSocket,
+    buffer: ReceiveBuffer,
     to: SocketAddr,
     start: Stamp,
     period_ns: f64,
@@ -120,6 +121,7 @@ impl Life {
         Life {
             clock,
             socket,
+            buffer: ReceiveBuffer::new(),
             to: settings.to,
             start,
             period_ns: 20e6 / (1.0 + settings.clock_ppm * 1e-6),
@@ -153,7 +155,7 @@ impl Life {
     fn serve_until(&mut self, due: Stamp) {
         loop {
             let now = self.clock.now();
-            self.socket.receive(&self.clock, 64, |datagram| {
+            self.socket.receive(&mut self.buffer, &self.clock, 64, |datagram| {
                 self.back.put(datagram.arrival, datagram.bytes);
             });
             let (receiver, to) = (&mut self.receiver, self.to);

@@ -329,7 +329,10 @@ impl Bridge {
             sounds: &mut self.sounds,
             taps: &mut self.taps,
         };
-        let changed = self.mixer.as_mut().and_then(|mixer| mixer.tick(setting, legs, outside));
+        let changed = self
+            .mixer
+            .as_mut()
+            .and_then(|mixer| mixer.tick(setting, legs, now, publisher, outside));
         self.end_tick(changed, now, publisher, outside);
     }
 

@@ -233,6 +233,13 @@ pub struct DeviceSlipped {
     pub overruns: u64,
 }
 
+/// What a snooping leg overheard is gone; it overhears nothing more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SnoopEnded {
+    /// The leg that snooped.
+    pub leg: LegId,
+}
+
 /// A playback has come to another state; told on the topic of who it is played to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PlaybackChanged {

@@ -151,11 +151,6 @@ impl<T> Arena<T> {
         self.objects.iter_mut().map(|(_, object)| &mut **object)
     }
 
-    /// All with their keys.
-    pub(crate) fn entries_mut(&mut self) -> impl Iterator<Item = (Key, &mut T)> {
-        self.objects.iter_mut().map(|(key, object)| (*key, &mut **object))
-    }
-
     /// Takes out any object that is left.
     pub(crate) fn pop(&mut self) -> Option<Box<T>> {
         let (key, object) = self.objects.pop()?;

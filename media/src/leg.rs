@@ -19,18 +19,20 @@ pub(crate) use lane::{Blend, Era, Lane, between, convert};
 pub use settings::{Direction, LegSetting, Role};
 
 use crate::bridge::{Tap, TapDirection, Taps};
+use crate::codec::Codec;
 use crate::device::DeviceEdge;
 use crate::dtmf::Digit;
 use crate::engine::{Outside, Retired};
 use crate::event::{
     DeviceSlipped, DtmfAbsorbed, DtmfBegan, DtmfNotSent, DtmfReceived, DtmfSource, GainChanged,
-    HoldChanged, Muted, RoleChanged, RtpReceived, RtpSent, SourceLearned, TalkingStarted,
-    TalkingStopped,
+    HoldChanged, Muted, RoleChanged, RtpReceived, RtpSent, SnoopEnded, SourceLearned,
+    TalkingStarted, TalkingStopped,
 };
 use crate::frame::{Frame, SampleRate};
 use crate::gain::Fader;
 use crate::id::{BridgeId, LegId, PlaybackId, Target};
 use crate::rtp::{FrameKind, RtpEvent, RtpReceiver, RtpSender};
+use crate::snoop::SnoopEdge;
 use crate::sound::{self, Playback, PlaybackControl, Sounds};
 use crate::talk::{Dbov, TalkChange, TalkDetector, TalkSettings};
 use digits::InBandDigits;
@@ -49,10 +51,14 @@ pub enum Edge {
     Rtp(Box<RtpEdge>),
     /// A sound device, or what behaves like one.
     Device(Box<DeviceEdge>),
+    /// Another leg, which is snooped on.
+    Snoop(Box<SnoopEdge>),
 }
 
 /// The RTP streams of a leg.
 pub struct RtpEdge {
+    /// What the party has spoken last.
+    answered: Option<Codec>,
     receiver: RtpReceiver,
     sender: RtpSender,
 }
@@ -61,41 +67,58 @@ impl RtpEdge {
     /// The two halves, as one leg's edge. They are to have the same rate, as they have when they were
     /// made of the same [`Payloads`](crate::rtp::Payloads).
     pub fn new(receiver: RtpReceiver, sender: RtpSender) -> Self {
-        RtpEdge { receiver, sender }
+        RtpEdge { answered: None, receiver, sender }
+    }
+
+    /// Sends a tick to the party, if it is known where that is.
+    fn send(&mut self, leg: LegId, tick: &[i16], outside: &mut impl Outside) {
+        match self.receiver.remote() {
+            Some(to) => self.sender.tick(tick, |packet| outside.send(leg, to, packet)),
+            None => self.sender.skip_tick(),
+        }
     }
 }
 
-/// One party's connection to the engine.
+/// One party's connection to the engine. What each tick looks at comes first: with thousands of legs,
+/// most of what one costs is to bring its memory into the processor's cache.
+#[repr(C)]
 pub struct Leg {
     id: LegId,
-    topic: Topic,
-    edge: Edge,
     role: Role,
-    /// The bridge that it has left for one of another engine.
-    pub(crate) comes_from: Option<BridgeId>,
-    /// Where it is, and where it still is for a moment.
+    has_out: bool,
+    /// Whether it was sent what it is to hear in this tick; and then, whether it is to take in the next.
+    sent: bool,
+    held: bool,
+    is_tapped: bool,
+    /// Whether anything is played to it, or said in its name.
+    has_sounds: bool,
+    /// Whether it is in the engine's list of those that are not just in one bridge.
+    pub(crate) loose: bool,
+    loudness: Dbov,
+    report_in: u32,
+    seat: Seat,
+    ears: Level,
+    /// What of its own it hears.
+    echo: Fader,
+    edge: Edge,
+    talk: TalkDetector,
+    digits: InBandDigits,
+    /// Where it is.
     present: Option<Lane>,
-    past: Option<Lane>,
     /// What its edge has heard this tick, and what of it goes to the bridge.
     heard: Frame,
     voice: Voice,
-    /// What it is to hear, at the edge's rate; whether that is this tick's already.
+    /// Where it still is for a moment.
+    past: Option<Lane>,
+    /// What it is to hear, at the edge's rate.
     out: Frame,
-    has_out: bool,
-    sent: bool,
-    seat: Seat,
+    topic: Topic,
+    /// The bridge that it has left for one of another engine.
+    pub(crate) comes_from: Option<BridgeId>,
     taps: Taps,
-    ears: Level,
     /// What is played to it, and what is said in its name.
     sounds: Sounds,
     whispers: Sounds,
-    /// What of its own it hears.
-    echo: Fader,
-    held: bool,
-    talk: TalkDetector,
-    loudness: Dbov,
-    digits: InBandDigits,
-    report_in: u32,
     slips: (u64, u64),
 }
 
@@ -114,10 +137,13 @@ impl Leg {
             voice: Voice::new(rate),
             out: Frame::silence(rate),
             has_out: false,
-            sent: false,
+            sent: true,
             seat: Seat::default(),
+            is_tapped: false,
             taps: Taps::new(),
+            loose: false,
             ears: Level::new(),
+            has_sounds: false,
             sounds: Sounds::new(),
             whispers: Sounds::new(),
             echo: Fader::CLOSED,
@@ -193,7 +219,8 @@ impl Leg {
 
     /// The bridge that it is leaving.
     pub(crate) fn leaves(&self) -> Option<BridgeId> {
-        self.past.as_ref().filter(|lane| lane.leaving).map(|lane| lane.bridge)
+        let past = if self.loose { self.past.as_ref() } else { None };
+        past.filter(|lane| lane.leaving).map(|lane| lane.bridge)
     }
 
     /// Lets go of the way to the bridge that it is leaving, without a fade, and of its taps: it is
@@ -262,12 +289,8 @@ impl Leg {
         mut tap: Box<Tap>,
     ) -> Result<(), Box<Tap>> {
         tap.turn(direction);
+        self.is_tapped = true;
         self.taps.add(tap)
-    }
-
-    /// Lets go of the taps that nobody reads any more.
-    pub(crate) fn drop_unread_taps(&mut self, outside: &mut impl Outside) {
-        self.taps.drop_unread(outside);
     }
 
     fn level(&mut self, direction: Direction) -> &mut Level {
@@ -287,7 +310,7 @@ impl Leg {
     ) {
         let pressed = match &mut self.edge {
             Edge::Rtp(rtp) => rtp.sender.press(digit, duration).is_ok(),
-            Edge::Device(_) => false,
+            Edge::Device(_) | Edge::Snoop(_) => false,
         };
         if !pressed {
             publisher.publish(&self.topic, now, DtmfNotSent { leg: self.id, digit });
@@ -304,6 +327,7 @@ impl Leg {
         now: Stamp,
         publisher: &mut RtPublisher,
     ) -> Result<(), Box<Playback>> {
+        self.has_sounds = true;
         let mut tell = sound::tell(Target::Leg(self.id), &self.topic, now, publisher);
         self.sounds.play(playback, &mut tell)
     }
@@ -334,6 +358,7 @@ impl Leg {
 
     /// Has this music, which is heard while nothing is played; or none.
     pub(crate) fn set_music(&mut self, music: Option<Box<Playback>>, outside: &mut impl Outside) {
+        self.has_sounds = true;
         self.sounds.set_music(music, outside);
     }
 
@@ -358,6 +383,7 @@ impl Leg {
         direction: Direction,
         pipe: Box<Playback>,
     ) -> Result<(), Box<Playback>> {
+        self.has_sounds = true;
         match direction {
             Direction::In => self.whispers.add_pipe(pipe),
             Direction::Out => self.sounds.add_pipe(pipe),
@@ -386,6 +412,28 @@ impl Leg {
         }
     }
 
+    /// Takes in what has come for it and listens to its tick, if it has not yet.
+    pub(crate) fn take_tick(
+        &mut self,
+        now: Stamp,
+        publisher: &mut RtPublisher,
+        outside: &mut impl Outside,
+    ) {
+        if !self.sent {
+            return;
+        }
+        if let Edge::Rtp(_) = self.edge {
+            outside.receive(self.id, &mut |datagram, from, arrival| {
+                self.receive(datagram, from, arrival, publisher);
+            });
+        }
+        self.listen(now, publisher);
+        if self.is_tapped {
+            self.taps.drop_unread(outside);
+            self.is_tapped = !self.taps.is_empty();
+        }
+    }
+
     /// Takes this tick's audio in, and listens to it.
     pub(crate) fn listen(&mut self, now: Stamp, publisher: &mut RtPublisher) {
         let kind = self.take_in(now, publisher);
@@ -404,13 +452,15 @@ impl Leg {
         }
         self.loudness = Dbov(self.talk.level().0.max(self.loudness.0 - DECAY));
         self.voice.take(&self.heard, kind == FrameKind::Silence, key);
-        if self.has_sounds() {
+        if self.has_sounds {
             let mut tell = sound::tell(Target::Leg(self.id), &self.topic, now, publisher);
             self.sounds.advance(true, &mut tell);
             self.whispers.advance(false, &mut tell);
-            self.whispers.for_each(Era::Present, |said| self.voice.add(said));
+            self.whispers.for_each(Era::Present, |said| self.voice.add(&self.heard, said));
         }
-        self.taps.said(&self.heard, self.voice.frame());
+        if self.is_tapped {
+            self.taps.said(&self.heard, self.voice.frame(&self.heard));
+        }
         (self.has_out, self.sent) = (false, false);
         self.report_in -= 1;
         if self.report_in == 0 {
@@ -425,7 +475,11 @@ impl Leg {
             Edge::Rtp(rtp) => {
                 let mut on = report_rtp(self.id, &self.topic, now, &mut self.digits, publisher);
                 let kind = rtp.receiver.tick(now, self.heard.samples_mut(), &mut on);
-                if let Some(codec) = rtp.receiver.codec() {
+                let spoken = rtp.receiver.codec();
+                if spoken != rtp.answered
+                    && let Some(codec) = spoken
+                {
+                    rtp.answered = spoken;
                     rtp.sender.set_codec(codec); // answered in what it speaks
                 }
                 kind
@@ -434,15 +488,14 @@ impl Leg {
                 device.capture(self.heard.samples_mut());
                 FrameKind::Voice
             }
+            Edge::Snoop(snoop) => {
+                let heard = snoop.overhear(self.heard.samples_mut());
+                if snoop.take_end().is_some() {
+                    publisher.publish(&self.topic, now, SnoopEnded { leg: self.id });
+                }
+                if heard { FrameKind::Voice } else { FrameKind::Silence }
+            }
         }
-    }
-
-    fn lane(&mut self, era: Era, bridge: BridgeId) -> Option<&mut Lane> {
-        let lane = match era {
-            Era::Past => &mut self.past,
-            Era::Present => &mut self.present,
-        };
-        lane.as_mut().filter(|lane| lane.bridge == bridge)
     }
 
     /// Brings what it says in this tick to a mix of `bridge`; none when that is silence, or it is
@@ -454,13 +507,19 @@ impl Leg {
             Era::Present => &mut self.present,
         };
         let lane = lane.as_mut().filter(|lane| lane.bridge == bridge)?;
-        lane.say(self.voice.frame(), self.voice.is_silent(), allowed);
-        lane.said()
+        let voice = self.voice.frame(&self.heard);
+        lane.say(voice, self.voice.is_silent(), allowed);
+        lane.said(voice)
     }
 
     /// What it has said in this tick.
-    pub(crate) fn said(&mut self, era: Era, bridge: BridgeId) -> Option<&Frame> {
-        self.lane(era, bridge)?.said()
+    pub(crate) fn said(&self, era: Era, bridge: BridgeId) -> Option<&Frame> {
+        let lane = match era {
+            Era::Past => &self.past,
+            Era::Present => &self.present,
+        };
+        let lane = lane.as_ref().filter(|lane| lane.bridge == bridge)?;
+        lane.said(self.voice.frame(&self.heard))
     }
 
     /// Takes what it is to hear of a mix of `bridge`; `mix` is used up.
@@ -478,6 +537,21 @@ impl Leg {
         }
     }
 
+    /// Is sent a mix of its bridge in this tick straight away; `false`: something is to be done to what
+    /// it hears before.
+    pub(crate) fn send_straight(&mut self, mix: &Frame, outside: &mut impl Outside) -> bool {
+        let as_it_comes = self.present.as_ref().is_some_and(|lane| lane.hears_as_it_comes())
+            && self.ears.fader.is_open()
+            && !(self.has_out || self.hears_more() || self.is_overheard());
+        let Edge::Rtp(rtp) = &mut self.edge else { return false };
+        if !as_it_comes {
+            return false;
+        }
+        self.sent = true;
+        rtp.send(self.id, mix.samples(), outside);
+        true
+    }
+
     /// Whether it was sent what it is to hear in this tick.
     pub(crate) fn is_sent(&self) -> bool {
         self.sent
@@ -485,7 +559,17 @@ impl Leg {
 
     /// Whether it goes from one mix to another in this tick.
     pub(crate) fn is_between(&self) -> bool {
-        self.past.is_some()
+        self.loose && self.past.is_some()
+    }
+
+    /// Whether it is not just in one bridge: in none, or between two mixes.
+    pub(crate) fn is_loose(&self) -> bool {
+        self.present.is_none() || self.past.is_some()
+    }
+
+    /// Whether a tap hears what it hears.
+    pub(crate) fn is_overheard(&self) -> bool {
+        self.is_tapped && self.taps.hear_out()
     }
 
     /// Ends the tick of a leg that is in no bridge, or that is between two.
@@ -496,14 +580,9 @@ impl Leg {
         }
     }
 
-    /// Whether something is played to it, or said in its name.
-    pub(crate) fn has_sounds(&self) -> bool {
-        !self.sounds.are_over() || self.sounds.have_music() || !self.whispers.are_over()
-    }
-
     /// Whether it hears something that is for itself alone.
     pub(crate) fn hears_more(&self) -> bool {
-        self.has_sounds() || !self.echo.is_closed()
+        self.has_sounds || self.held || !self.echo.is_closed()
     }
 
     /// Sends out what it is to hear in this tick.
@@ -514,32 +593,31 @@ impl Leg {
         if !self.has_out {
             self.out.samples_mut().fill(0);
         }
-        if self.has_sounds() {
+        if self.has_sounds {
             let out = &mut self.out;
             self.sounds.for_each(Era::Present, |said| add(out.samples_mut(), said));
             self.sounds.end_tick(outside);
             self.whispers.end_tick(outside);
+            let are_over = self.sounds.are_over() && self.whispers.are_over();
+            self.has_sounds = !are_over || self.sounds.have_music();
         }
         if !self.echo.is_closed() {
-            let mut own = self.voice.frame().clone();
+            let mut own = self.voice.frame(&self.heard).clone();
             self.echo.apply(own.samples_mut());
             add(self.out.samples_mut(), own.samples());
         }
         self.ears.fader.apply(self.out.samples_mut());
-        self.taps.heard(&self.out, &self.heard);
+        if self.is_tapped {
+            self.taps.heard(&self.out, &self.heard);
+        }
         self.send_out(outside);
     }
 
     fn send_out(&mut self, outside: &mut impl Outside) {
-        let id = self.id;
         match &mut self.edge {
-            Edge::Rtp(rtp) => match rtp.receiver.remote() {
-                Some(to) => {
-                    rtp.sender.tick(self.out.samples(), |packet| outside.send(id, to, packet))
-                }
-                None => rtp.sender.skip_tick(),
-            },
+            Edge::Rtp(rtp) => rtp.send(self.id, self.out.samples(), outside),
             Edge::Device(device) => device.play(self.out.samples()),
+            Edge::Snoop(snoop) => snoop.hear(self.out.samples()),
         }
     }
 
@@ -552,6 +630,7 @@ impl Leg {
                 publisher.publish(&self.topic, now, received);
                 publisher.publish(&self.topic, now, RtpSent { leg, stats: rtp.sender.stats() });
             }
+            Edge::Snoop(_) => {}
             Edge::Device(device) => {
                 let slips = device.slips();
                 if slips != self.slips {
@@ -580,6 +659,7 @@ impl Edge {
         match self {
             Edge::Rtp(rtp) => rtp.receiver.rate(),
             Edge::Device(device) => device.rate(),
+            Edge::Snoop(snoop) => snoop.rate(),
         }
     }
 }

@@ -26,6 +26,7 @@ pub mod mix;
 pub mod resample;
 pub mod rtp;
 pub mod schedule;
+pub mod snoop;
 pub mod sound;
 pub mod talk;
 pub mod wav;

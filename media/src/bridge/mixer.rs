@@ -4,6 +4,8 @@
 //! less what it said itself (`sum`). Who leaves is still there for a tick, to fade out. While the
 //! bridge goes from one rate to another there are two mixes (`rate_change`).
 
+use stasis_bus::{RtPublisher, Stamp};
+
 use super::audience::{self, Audiences};
 use super::rate_change::{self, RateChange};
 use super::seats::Seats;
@@ -167,14 +169,27 @@ impl Mixer {
         &mut self,
         mut setting: Setting<'_>,
         legs: &mut Arena<Leg>,
+        now: Stamp,
+        publisher: &mut RtPublisher,
         outside: &mut impl Outside,
     ) -> Option<SampleRate> {
         let members = self.seats.members();
+        let all_are_heard = setting.most_talkers.is_none() && self.change.is_none();
+        if !all_are_heard {
+            for member in members {
+                if let Some(leg) = legs.get_mut(member.0) {
+                    leg.take_tick(now, publisher, outside);
+                }
+            }
+        }
         self.talkers.choose(setting.most_talkers, members, legs);
         if self.change.is_some() {
-            self.add_up(Era::Past, &mut setting, legs);
+            self.add_up(Era::Past, &mut setting, legs, |_| {});
         }
-        self.add_up(Era::Present, &mut setting, legs);
+        // Where it is not to be known first what all say, each leg is gone through at once.
+        self.add_up(Era::Present, &mut setting, legs, |leg| {
+            leg.take_tick(now, publisher, outside);
+        });
         let before = [self.past.before(), self.sum.before()];
         let members = self.seats.members();
         self.audiences.arrange(members, legs, before, self.sum.is_quiet());
@@ -195,8 +210,14 @@ impl Mixer {
         has_changed.then(|| self.past.rate())
     }
 
-    /// Adds up one mix.
-    fn add_up(&mut self, era: Era, setting: &mut Setting<'_>, legs: &mut Arena<Leg>) {
+    /// Adds up one mix. `first`: what is to be done with each leg before.
+    fn add_up(
+        &mut self,
+        era: Era,
+        setting: &mut Setting<'_>,
+        legs: &mut Arena<Leg>,
+        mut first: impl FnMut(&mut Leg),
+    ) {
         let id = setting.id;
         let sum = match era {
             Era::Past => &mut self.past,
@@ -205,6 +226,7 @@ impl Mixer {
         sum.begin();
         for member in self.seats.members() {
             let Some(leg) = legs.get_mut(member.0) else { continue };
+            first(leg);
             let allowed = self.talkers.allows(setting.most_talkers, *member)
                 && (setting.kind == BridgeKind::Mixing || leg.role() == Role::Announcer);
             if (era == Era::Present || leg.leaves().is_none())
@@ -262,6 +284,10 @@ impl Mixer {
                 continue;
             }
             let mix = sum.less(leg.said(era, id));
+            let is_all = era == Era::Present && blend == Blend::Whole && !leg.is_between();
+            if is_all && leg.send_straight(mix, outside) {
+                continue;
+            }
             leg.hear(era, id, mix, blend);
             // Who is between two mixes may still hear something of another bridge.
             if era == Era::Present && !leg.is_between() {

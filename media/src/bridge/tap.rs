@@ -253,6 +253,11 @@ impl TapReader {
         }
     }
 
+    /// Samples that wait to be read.
+    pub fn waiting(&self) -> usize {
+        self.samples.slots()
+    }
+
     /// Samples that were lost so far, because they were not read in time, of what was read.
     pub fn lost(&self) -> u64 {
         self.lost

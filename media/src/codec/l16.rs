@@ -37,6 +37,10 @@ impl Format for L16 {
         (ROOM / 2 / ten_ms * ten_ms).min(rate.samples_in(Ptime::LONGEST))
     }
 
+    fn tick_bytes(&self, rate: SampleRate) -> usize {
+        2 * rate.samples_in(Ptime::TICK)
+    }
+
     fn encoder(&self, _: SampleRate, _: &EncodeSettings) -> Box<dyn Encode> {
         Box::new(L16)
     }

@@ -81,6 +81,11 @@ trait Format: Sync {
         rate.samples_in(Ptime::LONGEST)
     }
 
+    /// Bytes that a tick (20 ms) usually takes.
+    fn tick_bytes(&self, _rate: SampleRate) -> usize {
+        160
+    }
+
     fn encoder(&self, rate: SampleRate, settings: &EncodeSettings) -> Box<dyn Encode>;
 
     fn decoder(&self, rate: SampleRate) -> Box<dyn Decode>;
@@ -225,6 +230,11 @@ impl Codec {
     /// The most samples that are sent in one packet: 60 ms, or what an Ethernet frame can carry.
     pub fn longest(self) -> usize {
         self.format.longest(self.rate)
+    }
+
+    /// Bytes that a tick (20 ms) usually takes.
+    pub(crate) fn tick_bytes(self) -> usize {
+        self.format.tick_bytes(self.rate)
     }
 
     /// Whether its decoders remember what they have heard, so that to go from one encoder to another

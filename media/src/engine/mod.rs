@@ -118,6 +118,13 @@ pub enum Retired {
 
 /// Where the engine's output goes.
 pub trait Outside {
+    /// Hands over the datagrams that have come for a leg: their bytes, their sender, and when they came
+    /// by the kernel's clock. Asked for each leg just before it is looked at. By default there are
+    /// none: see [`Engine::receive`].
+    fn receive(&mut self, leg: LegId, take: &mut dyn FnMut(&[u8], SocketAddr, Stamp)) {
+        let _ = (leg, take);
+    }
+
     /// Sends a datagram of a leg.
     fn send(&mut self, leg: LegId, to: SocketAddr, datagram: &[u8]);
 
@@ -129,6 +136,8 @@ pub trait Outside {
 pub struct Engine {
     legs: Arena<Leg>,
     bridges: Arena<Bridge>,
+    /// The legs that are not just in one bridge: in none, or between two mixes.
+    loose: Vec<LegId>,
     /// The bridges that have something to do in a tick.
     awake: Vec<BridgeId>,
 }
@@ -136,8 +145,8 @@ pub struct Engine {
 impl Engine {
     /// An engine with room for so many legs and bridges.
     pub fn new(legs: usize, bridges: usize) -> Self {
-        let awake = Vec::with_capacity(bridges);
-        Engine { legs: Arena::new(legs), bridges: Arena::new(bridges), awake }
+        let (loose, awake) = (Vec::with_capacity(legs), Vec::with_capacity(bridges));
+        Engine { legs: Arena::new(legs), bridges: Arena::new(bridges), loose, awake }
     }
 
     /// Carries out an order.
@@ -150,7 +159,7 @@ impl Engine {
     ) {
         match order {
             Order::AddLeg(leg) => {
-                if let Err(leg) = self.legs.insert(leg.id().0, leg) {
+                if let Err(leg) = self.put_leg(leg) {
                     outside.retire(Retired::Refused(Order::AddLeg(leg)));
                 }
             }
@@ -255,6 +264,7 @@ impl Engine {
             Order::ChangeRate(id, mut change) => {
                 let bridge = self.bridges.get_mut(id.0);
                 if bridge.is_some_and(|b| b.change_rate(&mut change, &mut self.legs, outside)) {
+                    change.legs.iter().for_each(|(leg, _)| self.loosen(*leg));
                     outside.retire(Retired::RateChange(change));
                 } else {
                     outside.retire(Retired::Refused(Order::ChangeRate(id, change)));
@@ -348,15 +358,30 @@ impl Engine {
     /// One tick of work: takes in what every leg says, mixes, and sends out what each is to hear.
     /// `now` is the tick's place on a regular grid of 20 ms, not the moment it got to run at.
     pub fn tick(&mut self, now: Stamp, publisher: &mut RtPublisher, outside: &mut impl Outside) {
-        for leg in self.legs.iter_mut() {
-            leg.listen(now, publisher);
-            leg.drop_unread_taps(outside);
+        for id in &self.loose {
+            if let Some(leg) = self.legs.get_mut(id.0) {
+                leg.take_tick(now, publisher, outside);
+            }
         }
         self.tick_bridges(now, publisher, outside);
-        let unsent = |leg: &&mut Leg| leg.bridge().is_none() || leg.is_between();
-        for leg in self.legs.iter_mut().filter(unsent) {
+        let legs = &mut self.legs;
+        self.loose.retain(|id| {
+            let Some(leg) = legs.get_mut(id.0) else { return false };
             leg.finish(outside);
+            leg.loose = leg.is_loose();
+            leg.loose
+        });
+    }
+
+    /// Notes that a leg is not just in one bridge.
+    fn loosen(&mut self, id: LegId) {
+        let Some(leg) = self.legs.get_mut(id.0).filter(|leg| !leg.loose) else { return };
+        leg.loose = true;
+        if self.loose.len() == self.loose.capacity() {
+            // Some of them are gone: there are no more legs than there is room for.
+            self.loose.retain(|id| self.legs.get(id.0).is_some());
         }
+        self.loose.push(id);
     }
 
     /// The tick of all bridges that have something to do; of the others it changes nothing.
@@ -427,6 +452,7 @@ impl Engine {
             outside.retire(Retired::Bridge(bridge));
         }
         self.awake.clear();
+        self.loose.clear();
     }
 
     fn join(
@@ -456,6 +482,7 @@ impl Engine {
         if let (Some(leg), Some(bridge)) = (self.legs.get_mut(id.0), bridge) {
             leg.enter(bridge_id, rates);
             bridge.add(id);
+            debug_assert!(leg.loose || !leg.is_loose(), "who has left somewhere is loose");
             publisher.publish(bridge.topic(), now, Joined { leg: id, bridge: bridge_id });
             if let Some(from) = from.filter(|from| *from != bridge_id) {
                 publisher.publish(leg.topic(), now, Moved { leg: id, from, to: bridge_id });
@@ -474,6 +501,7 @@ impl Engine {
         if let Some(mut leg) = self.legs.remove(id.0) {
             self.part(&mut leg, now, publisher, outside);
             let back = self.legs.insert(id.0, leg);
+            self.loosen(id);
             debug_assert!(back.is_ok(), "its slot has just been emptied");
             if let Err(leg) = back {
                 outside.retire(Retired::Leg(leg));
@@ -504,6 +532,7 @@ impl Engine {
         outside: &mut impl Outside,
     ) {
         let Some(mut leg) = self.legs.remove(id.0) else { return };
+        leg.loose = true;
         self.part(&mut leg, now, publisher, outside);
         if let Some(bridge) = leg.leaves().and_then(|bridge| self.bridges.get_mut(bridge.0)) {
             // The others hear it fade out, as if it were there for one tick more.

@@ -18,6 +18,7 @@ impl Engine {
         bridge.awake = false;
         self.awake.retain(|awake| *awake != id);
         legs.extend(bridge.members().iter().filter_map(|member| self.legs.remove(member.0)));
+        legs.iter_mut().for_each(|leg| leg.loose = false);
         Some(bridge)
     }
 
@@ -25,7 +26,9 @@ impl Engine {
     pub fn take_leg(&mut self, id: LegId) -> Option<Box<Leg>> {
         let is_alone = |leg: &Leg| leg.bridge().is_none() && !leg.is_between();
         self.legs.get(id.0).filter(|leg| is_alone(leg))?;
-        self.legs.remove(id.0)
+        let mut leg = self.legs.remove(id.0)?;
+        leg.loose = false;
+        Some(leg)
     }
 
     /// Puts in a leg that was taken out of another engine.
@@ -33,7 +36,10 @@ impl Engine {
     /// # Errors
     /// The leg back, when its slot is taken or does not exist.
     pub fn put_leg(&mut self, leg: Box<Leg>) -> Result<(), Box<Leg>> {
-        self.legs.insert(leg.id().0, leg)
+        let id = leg.id();
+        self.legs.insert(id.0, leg)?;
+        self.loosen(id);
+        Ok(())
     }
 
     /// Puts in a bridge that was taken out of another engine, when its members are in already.
@@ -58,7 +64,7 @@ impl Engine {
         let Some(bridge) = self.bridges.get_mut(id.0) else { return };
         for leg in bridge.members() {
             if let Some(leg) = self.legs.get_mut(leg.0) {
-                leg.listen(now, publisher);
+                leg.take_tick(now, publisher, outside);
             }
         }
         bridge.tick(&mut self.legs, now, publisher, outside);
@@ -78,7 +84,7 @@ impl Engine {
         outside: &mut impl Outside,
     ) {
         if let Some(leg) = self.legs.get_mut(id.0) {
-            leg.listen(now, publisher);
+            leg.take_tick(now, publisher, outside);
             leg.finish(outside);
         }
     }

@@ -5,6 +5,7 @@ mod device;
 mod device_watch;
 mod lateness;
 mod media;
+mod prompts;
 mod record;
 mod timer;
 mod udp;
@@ -20,10 +21,14 @@ pub use self::media::{
     BridgeRate, BridgeSettings, ControlError, Counters, Media, MediaSettings, Priority, RtpLeg,
     StartError,
 };
+pub use self::prompts::{
+    MusicClass, MusicFailed, MusicOrder, PlayOptions, PlaybackFailed, PromptError, PromptFigures,
+    PromptSettings, Prompts,
+};
 pub use self::record::{
     IfExists, Keys, RecordEnd, RecordError, RecordFigures, RecordSettings, RecordState,
     RecordTarget, Recorder, Recording, RecordingChanged, RecordingLost, RecordingTrack,
 };
 pub use self::timer::sleep_until;
-pub use self::udp::{Datagram, RtpSocket};
+pub use self::udp::{Datagram, ReceiveBuffer, RtpSocket};
 pub use self::virtual_device::{VirtualDevice, VirtualDeviceError, VirtualDeviceReport};

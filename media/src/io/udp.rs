@@ -1,7 +1,9 @@
 //! A UDP socket for one RTP stream, with the kernel's time of arrival.
 
+use std::cell::Cell;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
+use std::time::Duration;
 
 use stasis_bus::{Clock, Stamp};
 
@@ -19,11 +21,34 @@ pub struct Datagram<'a> {
     pub arrival: Stamp,
 }
 
+/// Who sends a packet every 10 ms or less often has sent nothing more when the newest is as young as
+/// this.
+const YOUNG: Duration = Duration::from_millis(10);
+
 /// A bound, non-blocking UDP socket.
 #[derive(Debug)]
 pub struct RtpSocket {
     socket: UdpSocket,
-    inner: platform::Receiver,
+    /// What comes now is younger than this: then nothing was there, or the last one came.
+    emptied: Cell<Stamp>,
+}
+
+/// What datagrams are read into, one after the other: one for all sockets of a thread, so that it
+/// stays in the processor's cache.
+#[derive(Debug)]
+pub struct ReceiveBuffer(platform::Buffer);
+
+impl ReceiveBuffer {
+    /// Allocates all that it will need.
+    pub fn new() -> Self {
+        ReceiveBuffer(platform::Buffer::new())
+    }
+}
+
+impl Default for ReceiveBuffer {
+    fn default() -> Self {
+        ReceiveBuffer::new()
+    }
 }
 
 impl RtpSocket {
@@ -34,8 +59,8 @@ impl RtpSocket {
     pub fn bind(local: SocketAddr) -> io::Result<Self> {
         let socket = UdpSocket::bind(local)?;
         socket.set_nonblocking(true)?;
-        let inner = platform::Receiver::new(&socket)?;
-        Ok(RtpSocket { socket, inner })
+        platform::ask_for_stamps(&socket)?;
+        Ok(RtpSocket { socket, emptied: Cell::new(Stamp::ZERO) })
     }
 
     /// The address that it is bound to.
@@ -55,12 +80,28 @@ impl RtpSocket {
     }
 
     /// Hands over what has come, up to `most` datagrams. Never waits, never allocates.
-    pub fn receive(&mut self, clock: &Clock, most: usize, mut take: impl FnMut(Datagram<'_>)) {
+    ///
+    /// It does not look behind a datagram that came less than 10 ms ago: in most cases nothing is
+    /// there, and to find that out costs as much as to read. What is there is read in the next tick.
+    pub fn receive(
+        &self,
+        buffer: &mut ReceiveBuffer,
+        clock: &Clock,
+        most: usize,
+        mut take: impl FnMut(Datagram<'_>),
+    ) {
         for _ in 0..most {
-            match self.inner.next(&self.socket, clock) {
-                Ok(Some(datagram)) => take(datagram),
+            let looked = clock.now();
+            match buffer.0.next(&self.socket, clock, self.emptied.get()) {
+                Ok(Some((datagram, age))) => {
+                    self.emptied.set(datagram.arrival);
+                    take(datagram);
+                    if age < YOUNG {
+                        return;
+                    }
+                }
                 // Nothing more.
-                Ok(None) => return,
+                Ok(None) => return self.emptied.set(looked),
                 // An earlier datagram of ours has met a closed port (ICMP). What came is next.
                 Err(_) => {}
             }
@@ -68,11 +109,11 @@ impl RtpSocket {
     }
 }
 
-/// When a datagram came that is `age` old at `now`, by a clock that may have been set meanwhile; none:
-/// who knows. It was not there at `emptied`.
+/// When a datagram came that is `age` old at `now`, by a clock that may have been set meanwhile: it was
+/// not there at `emptied`.
 #[cfg(target_os = "linux")]
-fn arrival(now: Stamp, emptied: Stamp, age: Option<std::time::Duration>) -> Stamp {
-    let age = age.unwrap_or_default().min(now.since(emptied));
+fn arrival(now: Stamp, emptied: Stamp, age: Duration) -> Stamp {
+    let age = age.min(now.since(emptied));
     Stamp::from_ns(now.ns().saturating_sub(age.as_nanos() as u64))
 }
 
@@ -95,26 +136,26 @@ mod platform {
 
     /// What a receive writes to; made once.
     #[derive(Debug)]
-    pub(super) struct Receiver {
+    pub(super) struct Buffer {
         bytes: Box<[u8; LARGEST]>,
         control: Vec<u8>,
-        /// When nothing more was there: what comes now is younger.
-        emptied: Stamp,
     }
 
-    impl Receiver {
-        pub(super) fn new(socket: &UdpSocket) -> io::Result<Self> {
-            setsockopt(socket, sockopt::ReceiveTimestampns, &true)?;
-            let (bytes, control) = (Box::new([0; LARGEST]), nix::cmsg_space!(TimeSpec));
-            Ok(Receiver { bytes, control, emptied: Stamp::ZERO })
+    pub(super) fn ask_for_stamps(socket: &UdpSocket) -> io::Result<()> {
+        Ok(setsockopt(socket, sockopt::ReceiveTimestampns, &true)?)
+    }
+
+    impl Buffer {
+        pub(super) fn new() -> Self {
+            Buffer { bytes: Box::new([0; LARGEST]), control: nix::cmsg_space!(TimeSpec) }
         }
 
         pub(super) fn next(
             &mut self,
             socket: &UdpSocket,
             clock: &Clock,
-        ) -> io::Result<Option<Datagram<'_>>> {
-            let before = clock.now();
+            emptied: Stamp,
+        ) -> io::Result<Option<(Datagram<'_>, Duration)>> {
             let mut slices = [IoSliceMut::new(&mut self.bytes[..])];
             let control = Some(&mut self.control[..]);
             let flags = MsgFlags::MSG_DONTWAIT;
@@ -122,33 +163,31 @@ mod platform {
                 recvmsg::<SockaddrStorage>(socket.as_raw_fd(), &mut slices, control, flags);
             let message = match received {
                 Ok(message) => message,
-                Err(Errno::EAGAIN) => {
-                    self.emptied = before;
-                    return Ok(None);
-                }
+                Err(Errno::EAGAIN) => return Ok(None),
                 Err(error) => return Err(error.into()),
             };
-            let stamp = message.cmsgs().ok().and_then(|mut parts| {
+            let now = clock.now();
+            let stamped = message.cmsgs().ok().and_then(|mut parts| {
                 parts.find_map(|part| match part {
                     ControlMessageOwned::ScmTimestampns(time) => Some(time),
                     _ => None,
                 })
             });
-            let wall = clock_gettime(ClockId::CLOCK_REALTIME).ok();
-            let age = stamp.zip(wall).and_then(|(stamp, wall)| age(wall, stamp));
-            let arrival = super::arrival(clock.now(), self.emptied, age);
+            let age = stamped.and_then(age).unwrap_or_default();
+            let arrival = super::arrival(now, emptied, age);
             let from = message.address.and_then(|address| socket_addr(&address));
             let whole = !message.flags.contains(MsgFlags::MSG_TRUNC);
             let len = if whole { message.bytes } else { 0 };
             let from = from.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))?;
-            Ok(Some(Datagram { bytes: &self.bytes[..len], from, arrival }))
+            Ok(Some((Datagram { bytes: &self.bytes[..len], from, arrival }, age)))
         }
     }
 
-    /// How long ago `stamp` was at `wall`, both on the wall clock, which the kernel stamps with. None
-    /// when that was set back meanwhile.
-    fn age(wall: TimeSpec, stamp: TimeSpec) -> Option<Duration> {
-        let age = wall - stamp;
+    /// How long ago `time` was, on the wall clock that the kernel stamps with.
+    fn age(time: TimeSpec) -> Option<Duration> {
+        let now = clock_gettime(ClockId::CLOCK_REALTIME).ok()?;
+        // Negative when the wall clock was set back meanwhile.
+        let age = now - time;
         (age >= TimeSpec::from(Duration::ZERO)).then(|| age.into())
     }
 
@@ -169,31 +208,38 @@ mod platform {
 mod platform {
     use std::io;
     use std::net::UdpSocket;
+    use std::time::Duration;
 
-    use stasis_bus::Clock;
+    use stasis_bus::{Clock, Stamp};
 
     use super::{Datagram, LARGEST};
 
     /// Without the kernel's time: a packet counts as come when it is read.
     #[derive(Debug)]
-    pub(super) struct Receiver {
+    pub(super) struct Buffer {
         bytes: Box<[u8; LARGEST]>,
     }
 
-    impl Receiver {
-        pub(super) fn new(_socket: &UdpSocket) -> io::Result<Self> {
-            Ok(Receiver { bytes: Box::new([0; LARGEST]) })
+    pub(super) fn ask_for_stamps(_socket: &UdpSocket) -> io::Result<()> {
+        Ok(())
+    }
+
+    impl Buffer {
+        pub(super) fn new() -> Self {
+            Buffer { bytes: Box::new([0; LARGEST]) }
         }
 
         pub(super) fn next(
             &mut self,
             socket: &UdpSocket,
             clock: &Clock,
-        ) -> io::Result<Option<Datagram<'_>>> {
+            _emptied: Stamp,
+        ) -> io::Result<Option<(Datagram<'_>, Duration)>> {
             match socket.recv_from(&mut self.bytes[..]) {
                 Ok((len, from)) => {
                     let arrival = clock.now();
-                    Ok(Some(Datagram { bytes: &self.bytes[..len], from, arrival }))
+                    // Nobody knows how old it is: there may be more.
+                    Ok(Some((Datagram { bytes: &self.bytes[..len], from, arrival }, Duration::MAX)))
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
                 Err(error) => Err(error),
@@ -205,22 +251,20 @@ mod platform {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     /// Sends a datagram and reads it 30 ms later; whether its stamp is of when it was sent.
     fn is_stamped_by_the_kernel() -> bool {
         let bus = stasis_bus::Bus::new(stasis_bus::Settings::default()).unwrap();
         let clock = bus.clock();
         let here = "127.0.0.1:0".parse().unwrap();
-        let (sender, mut receiver) =
-            (RtpSocket::bind(here).unwrap(), RtpSocket::bind(here).unwrap());
+        let (sender, receiver) = (RtpSocket::bind(here).unwrap(), RtpSocket::bind(here).unwrap());
         let to = receiver.local_addr().unwrap();
         let before = clock.now();
         sender.send_to(b"early", to).unwrap();
         let after = clock.now();
         std::thread::sleep(Duration::from_millis(30));
         let mut arrivals = Vec::new();
-        receiver.receive(&clock, 8, |datagram| {
+        receiver.receive(&mut ReceiveBuffer::new(), &clock, 8, |datagram| {
             assert_eq!(datagram.bytes, b"early");
             assert_eq!(datagram.from, sender.local_addr().unwrap());
             arrivals.push(datagram.arrival);
@@ -242,27 +286,27 @@ mod tests {
     #[cfg(target_os = "linux")]
     fn a_wall_clock_that_is_set_makes_no_datagram_older_than_the_last_look_or_younger_than_now() {
         let (emptied, now) = (Stamp::from_ms(5_000), Stamp::from_ms(5_019));
-        let at = |age_ms| arrival(now, emptied, Some(Duration::from_millis(age_ms))).ms();
+        let at = |age_ms| arrival(now, emptied, Duration::from_millis(age_ms)).ms();
         assert_eq!([at(0), at(7), at(19)], [5_019, 5_012, 5_000]);
         assert_eq!(at(3_600_000), 5_000, "set forward by an hour");
-        assert_eq!(arrival(now, emptied, None), now, "set back");
-        assert_eq!(arrival(now, emptied, Some(Duration::MAX)), emptied);
+        assert_eq!(arrival(now, emptied, Duration::MAX), emptied);
         // After a stall of three seconds they are that old.
         let now = Stamp::from_ms(8_000);
-        assert_eq!(arrival(now, emptied, Some(Duration::from_millis(2_900))).ms(), 5_100);
-        assert_eq!(arrival(emptied, now, Some(Duration::from_secs(9))), emptied, "never before 0");
+        assert_eq!(arrival(now, emptied, Duration::from_millis(2_900)).ms(), 5_100);
+        assert_eq!(arrival(emptied, now, Duration::from_secs(9)), emptied, "never before 0");
     }
 
     #[test]
     fn a_datagram_too_large_to_be_rtp_arrives_empty_or_cut() {
         let clock = stasis_bus::Bus::new(stasis_bus::Settings::default()).unwrap().clock();
         let here = "127.0.0.1:0".parse().unwrap();
-        let (sender, mut receiver) =
-            (RtpSocket::bind(here).unwrap(), RtpSocket::bind(here).unwrap());
+        let (sender, receiver) = (RtpSocket::bind(here).unwrap(), RtpSocket::bind(here).unwrap());
         sender.send_to(&[0x80; 9_000], receiver.local_addr().unwrap()).unwrap();
         std::thread::sleep(Duration::from_millis(10));
         let mut sizes = Vec::new();
-        receiver.receive(&clock, 8, |datagram| sizes.push(datagram.bytes.len()));
+        receiver.receive(&mut ReceiveBuffer::new(), &clock, 8, |datagram| {
+            sizes.push(datagram.bytes.len())
+        });
         assert_eq!(sizes.len(), 1);
         assert!(sizes[0] <= LARGEST);
     }

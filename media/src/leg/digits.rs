@@ -14,13 +14,13 @@ use crate::rtp::FrameKind;
 /// key never gives two digits.
 pub(super) struct InBandDigits {
     /// `None` where there is nothing to listen to: a microphone has no keys.
-    detector: Option<Detector>,
+    detector: Option<Box<Detector>>,
     /// Whether the leg is to be listened to at all.
     wanted: bool,
     /// Whether it still publishes what it finds.
     tells: bool,
     /// To the detector's 8 kHz, where the leg has another rate.
-    narrow: Option<Narrow>,
+    narrow: Option<Box<Narrow>>,
     /// Ticks of silence in a row.
     silence: u32,
 }
@@ -33,8 +33,14 @@ const FORGOTTEN: usize = 8_000;
 
 impl InBandDigits {
     pub(super) fn new(detects: bool, rate: SampleRate) -> Self {
-        let detector = detects.then(Detector::new);
-        InBandDigits { detector, wanted: true, tells: true, narrow: Narrow::from(rate), silence: 0 }
+        let detector = detects.then(|| Box::new(Detector::new()));
+        InBandDigits {
+            detector,
+            wanted: true,
+            tells: true,
+            narrow: Narrow::from(rate).map(Box::new),
+            silence: 0,
+        }
     }
 
     pub(super) fn give_way(&mut self) {

@@ -22,6 +22,11 @@ impl Rates {
         Rates { bridge, to_bridge: between(leg, bridge), from_bridge: between(bridge, leg) }
     }
 
+    /// Whether there is nothing to convert.
+    fn are_same(&self) -> bool {
+        self.to_bridge.from() == self.bridge
+    }
+
     /// The rate on the bridge's side.
     pub fn bridge(&self) -> SampleRate {
         self.bridge
@@ -63,16 +68,11 @@ pub(crate) enum Blend {
     Unheard,
 }
 
-/// A leg's way into one mix and back.
+/// A leg's way into one mix and back. What each tick looks at comes first, in one line of the cache.
+#[repr(C)]
 pub(crate) struct Lane {
     pub(crate) bridge: BridgeId,
-    pub(crate) rates: Box<Rates>,
-    /// What the leg says in this tick, at the bridge's rate.
-    said: Frame,
-    /// Whether `said` is silence.
-    silent: bool,
-    /// Lets through what the others may hear: ahead of the converter, so that what it holds back
-    /// of the past fits to what comes.
+    /// What of the leg's voice goes to the others.
     gate: Fader,
     /// The same for what the leg hears.
     ear: Fader,
@@ -80,8 +80,17 @@ pub(crate) struct Lane {
     pub(crate) used: bool,
     /// The leg is going: its last tick.
     pub(crate) leaving: bool,
+    /// Whether nothing is said in this tick.
+    silent: bool,
     /// Ticks of silence in a row that its converter has taken.
     quiet: u8,
+    /// The leg and the bridge have the same rate.
+    same_rate: bool,
+    /// What the leg says goes to the bridge as it comes.
+    as_it_comes: bool,
+    pub(crate) rates: Box<Rates>,
+    /// What the leg says in this tick, at the bridge's rate, unless it is as it comes.
+    said: Frame,
 }
 
 impl Lane {
@@ -92,14 +101,16 @@ impl Lane {
         ear.set(1.0);
         Lane {
             bridge,
-            rates,
-            said,
-            silent: true,
             gate: Fader::CLOSED,
             ear,
             used: false,
             leaving: false,
+            silent: true,
             quiet: 0,
+            same_rate: rates.are_same(),
+            as_it_comes: false,
+            rates,
+            said,
         }
     }
 
@@ -117,6 +128,8 @@ impl Lane {
         }
         let silent = silent || self.gate.is_closed();
         self.quiet = if silent { self.quiet.saturating_add(1) } else { 0 };
+        let is_whole = self.gate.is_open() && !self.leaving;
+        self.as_it_comes = is_whole && self.same_rate && !silent;
         // A converter holds back a part of one tick.
         self.silent = self.quiet > 1;
         if self.silent {
@@ -124,6 +137,9 @@ impl Lane {
                 self.said.samples_mut().fill(0);
             }
             self.gate.apply(&mut []);
+            return;
+        }
+        if self.as_it_comes {
             return;
         }
         if self.gate.is_open() {
@@ -138,9 +154,15 @@ impl Lane {
         }
     }
 
-    /// What the leg says in this tick; none when it is silent.
-    pub(crate) fn said(&self) -> Option<&Frame> {
-        (!self.silent).then_some(&self.said)
+    /// What the leg says in this tick, of which the voice is `voice`; none when it is silent.
+    pub(crate) fn said<'a>(&'a self, voice: &'a Frame) -> Option<&'a Frame> {
+        let said = if self.as_it_comes { voice } else { &self.said };
+        (!self.silent).then_some(said)
+    }
+
+    /// Whether what it hears comes through as it is.
+    pub(crate) fn hears_as_it_comes(&self) -> bool {
+        self.ear.is_open() && !self.leaving && self.same_rate
     }
 
     /// Whether what it hears comes through as it is, as all that listen hear it.

@@ -43,10 +43,9 @@ impl Leg {
     pub(crate) fn share_key(&self) -> Option<ShareKey> {
         let Edge::Rtp(rtp) = &self.edge else { return None };
         let hears_all = self.present.as_ref().is_some_and(|lane| lane.hears_all())
-            && self.past.as_ref().is_none_or(|lane| !lane.leaving)
-            && !self.hears_more()
-            && !self.held;
-        let plain = hears_all && self.ears.fader.is_open() && !self.taps.hear_out();
+            && self.leaves().is_none()
+            && !self.hears_more();
+        let plain = hears_all && self.ears.fader.is_open() && !self.is_overheard();
         let plain = plain && rtp.receiver.remote().is_some();
         plain.then(|| rtp.sender.share_key())?
     }
@@ -79,7 +78,7 @@ impl Leg {
     pub(crate) fn payload(&self) -> &[u8] {
         match &self.edge {
             Edge::Rtp(rtp) => rtp.sender.payload(),
-            Edge::Device(_) => &[],
+            Edge::Device(_) | Edge::Snoop(_) => &[],
         }
     }
 

@@ -44,18 +44,22 @@ impl Level {
 }
 
 /// What a leg says.
+#[repr(C)]
 pub(super) struct Voice {
-    /// This tick's, at the leg's rate.
-    frame: Frame,
-    silent: bool,
     pub(super) level: Level,
+    /// It says what was heard, as it is.
+    as_heard: bool,
+    silent: bool,
     absorber: Absorber,
+    /// This tick's, at the leg's rate, unless it is as it was heard.
+    frame: Frame,
 }
 
 impl Voice {
     pub(super) fn new(rate: SampleRate) -> Self {
         Voice {
             frame: Frame::silence(rate),
+            as_heard: true,
             silent: true,
             level: Level::new(),
             absorber: Absorber {
@@ -72,6 +76,11 @@ impl Voice {
 
     /// Takes what the leg's edge has heard; `silence`: nothing but zeros; `key`: a digit is in it.
     pub(super) fn take(&mut self, heard: &Frame, silence: bool, key: bool) {
+        self.as_heard = self.level.fader.is_open() && self.absorber.is_idle();
+        if self.as_heard {
+            self.silent = silence;
+            return;
+        }
         self.frame.samples_mut().copy_from_slice(heard.samples());
         let held = self.absorber.tick(&mut self.frame, key);
         self.silent = (silence && !held) || self.level.fader.is_closed();
@@ -79,13 +88,17 @@ impl Voice {
     }
 
     /// Says more, whatever else it says.
-    pub(super) fn add(&mut self, said: &[i16]) {
+    pub(super) fn add(&mut self, heard: &Frame, said: &[i16]) {
+        if std::mem::take(&mut self.as_heard) {
+            self.frame.samples_mut().copy_from_slice(heard.samples());
+        }
         super::add(self.frame.samples_mut(), said);
         self.silent = false;
     }
 
-    pub(super) fn frame(&self) -> &Frame {
-        &self.frame
+    /// This tick's, made of what was heard.
+    pub(super) fn frame<'a>(&'a self, heard: &'a Frame) -> &'a Frame {
+        if self.as_heard { heard } else { &self.frame }
     }
 
     /// Whether this tick is silence.
@@ -104,21 +117,27 @@ impl Voice {
 }
 
 /// Keeps keys from going through: it holds the sound back until it is known whether one has begun.
+#[repr(C)]
 struct Absorber {
     wanted: bool,
     /// Whether what goes out is the delayed sound.
     delayed: bool,
-    past: [Frame; DELAY],
-    at: usize,
     passes: Fader,
+    at: usize,
     /// Ticks since a key was heard.
     key_ago: usize,
+    past: [Frame; DELAY],
 }
 
 impl Absorber {
+    /// Whether what comes goes out as it is, at once.
+    fn is_idle(&self) -> bool {
+        !self.wanted && !self.delayed
+    }
+
     /// One tick; gives back whether there may be sound in it by the delay.
     fn tick(&mut self, frame: &mut Frame, key: bool) -> bool {
-        if !self.wanted && !self.delayed {
+        if self.is_idle() {
             return false;
         }
         let late = &mut self.past[self.at % DELAY];

@@ -28,7 +28,9 @@ const SPREAD: usize = 16;
 pub(crate) struct Concealer {
     /// Samples of the leg for one at 8 kHz.
     times: usize,
+    /// What was played, round and round; the oldest is at `oldest`.
     history: Box<[i16]>,
+    oldest: usize,
     cycle: Box<[i16]>,
     period: usize,
     /// Samples repeated since the repetition began; none while voice is played.
@@ -46,6 +48,7 @@ impl Concealer {
         Concealer {
             times,
             history: vec![0; HISTORY * times].into(),
+            oldest: 0,
             cycle: vec![0; MAX_PERIOD * times].into(),
             period: MAX_PERIOD * times,
             repeated: Some(0),
@@ -106,6 +109,8 @@ impl Concealer {
         if self.repeated.is_some() && self.join_left == 0 {
             return;
         }
+        self.history.rotate_left(self.oldest);
+        self.oldest = 0;
         let unheard = self.history.iter().all(|&sample| sample == 0);
         self.period = period(&self.history, self.times);
         self.take_cycle();
@@ -147,8 +152,10 @@ impl Concealer {
     fn remember(&mut self, played: &[i16]) {
         let room = self.history.len();
         let played = &played[played.len().saturating_sub(room)..];
-        self.history.copy_within(played.len().., 0);
-        self.history[room - played.len()..].copy_from_slice(played);
+        let (first, rest) = played.split_at(played.len().min(room - self.oldest));
+        self.history[self.oldest..][..first.len()].copy_from_slice(first);
+        self.history[..rest.len()].copy_from_slice(rest);
+        self.oldest = (self.oldest + played.len()) % room;
     }
 }
 

@@ -3,7 +3,6 @@
 //! Ticks are collected until a packet is full, at the audio rate of the codec, and then encoded at
 //! once: Opus makes one frame of 60 ms of it, not three of 20. What a packet cannot carry is cut.
 
-use super::packet::MAX_PAYLOAD;
 use super::payloads::Payloads;
 use crate::codec::{Codec, Encode, EncodeSettings};
 use crate::frame::{MAX_FRAME, Ptime, SampleRate};
@@ -19,13 +18,10 @@ pub(crate) struct Encoders {
     /// Which one is spoken.
     current: usize,
     /// One tick at the leg's rate.
-    frame: [i16; MAX_FRAME],
+    frame: Box<[i16; MAX_FRAME]>,
     /// What waits for its packet to be full, at the codec's rate.
-    pcm: [i16; MAX_FRAME * MAX_TICKS],
+    pcm: Box<[i16; MAX_FRAME * MAX_TICKS]>,
     filled: usize,
-    payload: [u8; MAX_PAYLOAD],
-    /// Bytes of the newest payload.
-    last: usize,
     settings: EncodeSettings,
 }
 
@@ -46,12 +42,12 @@ struct Encoder {
 }
 
 /// A payload that is ready to be sent.
-pub(crate) struct Encoded<'a> {
+pub(crate) struct Encoded {
     pub(crate) payload_type: u8,
     /// Since the first sample collected, on the codec's clock.
     pub(crate) later: u32,
-    /// Empty when there is nothing to be said.
-    pub(crate) payload: &'a [u8],
+    /// Its bytes; none when there is nothing to be said.
+    pub(crate) len: usize,
 }
 
 impl Encoders {
@@ -68,11 +64,9 @@ impl Encoders {
             rate,
             all: payloads.codecs().map(encoder).collect(),
             current: 0,
-            frame: [0; MAX_FRAME],
-            pcm: [0; MAX_FRAME * MAX_TICKS],
+            frame: Box::new([0; MAX_FRAME]),
+            pcm: Box::new([0; MAX_FRAME * MAX_TICKS]),
             filled: 0,
-            payload: [0; MAX_PAYLOAD],
-            last: 0,
             settings: *settings,
         }
     }
@@ -112,11 +106,6 @@ impl Encoders {
     /// The payload type of what is spoken.
     pub(crate) fn payload_type(&self) -> Option<u8> {
         self.all.get(self.current).map(|encoder| encoder.payload_type)
-    }
-
-    /// The newest payload.
-    pub(crate) fn last(&self) -> &[u8] {
-        self.payload.get(..self.last).unwrap_or_default()
     }
 
     /// Goes on in the place of others of the same key, which have heard `before` last.
@@ -163,19 +152,31 @@ impl Encoders {
         self.filled = 0;
     }
 
-    /// Encodes what was collected, and gives it packet by packet.
-    pub(crate) fn encode(&mut self, mut on: impl FnMut(Encoded)) {
-        let filled = std::mem::take(&mut self.filled);
-        let Some(encoder) = self.all.get_mut(self.current) else { return };
+    /// Encodes one tick that is a packet of its own straight into `payload`; none when that cannot be:
+    /// it has to be converted first, is too long, or shorter than a tick.
+    pub(crate) fn encode_tick(&mut self, pcm: &[i16], payload: &mut [u8]) -> Option<Encoded> {
+        let encoder = self.all.get_mut(self.current)?;
+        let tick = encoder.codec.rate().samples_in(Ptime::TICK);
+        let fits = encoder.resampler.is_none() && tick <= encoder.codec.longest();
+        let pcm = pcm.get(..tick).filter(|_| fits)?;
+        let len = encoder.encode.encode(pcm, payload).min(payload.len());
+        Some(Encoded { payload_type: encoder.payload_type, later: 0, len })
+    }
+
+    /// Encodes of what was collected the packet that begins at sample `at`, which moves on, into
+    /// `payload`. None when that was all.
+    pub(crate) fn encode(&mut self, at: &mut usize, payload: &mut [u8]) -> Option<Encoded> {
+        let Some(encoder) = self.all.get_mut(self.current).filter(|_| *at < self.filled) else {
+            self.filled = 0;
+            return None;
+        };
         let codec = encoder.codec;
-        let mut later = 0;
-        for pcm in self.pcm[..filled].chunks(codec.longest().max(1)) {
-            let len = encoder.encode.encode(pcm, &mut self.payload);
-            self.last = len.min(MAX_PAYLOAD);
-            let payload = &self.payload[..self.last];
-            on(Encoded { payload_type: encoder.payload_type, later, payload });
-            later += pcm.len() as u32 * (codec.clock_hz() / 1_000) / (codec.rate().hz() / 1_000);
-        }
+        let until = self.filled.min(*at + codec.longest().max(1));
+        let len = encoder.encode.encode(&self.pcm[*at..until], payload).min(payload.len());
+        let units = codec.clock_hz() / 1_000;
+        let later = *at as u32 * units / (codec.rate().hz() / 1_000);
+        *at = until;
+        Some(Encoded { payload_type: encoder.payload_type, later, len })
     }
 }
 

@@ -13,7 +13,7 @@
 use super::anchor::{Anchor, Incoming};
 use super::margins::{Adjust, Margins};
 use super::pace::Pace;
-use super::slots::{SLOTS, Slot, Slots};
+use super::slots::{SLOTS, Slots};
 use crate::frame::SampleRate;
 use stasis_bus::Stamp;
 use std::ops::Range;
@@ -76,12 +76,12 @@ pub(crate) struct JitterBuffer {
 }
 
 impl JitterBuffer {
-    /// A buffer that delays by `delay`, for a leg that plays at `rate`. Allocates all it will ever
-    /// need.
-    pub(crate) fn new(delay: Duration, rate: SampleRate) -> Self {
+    /// A buffer that delays by `delay`, for a leg that plays at `rate` and whose packets have about
+    /// `usual` bytes. Allocates all it will ever need.
+    pub(crate) fn new(delay: Duration, rate: SampleRate, usual: usize) -> Self {
         let pace = Pace::new(rate);
         JitterBuffer {
-            slots: Slots::new(),
+            slots: Slots::new(usual),
             pace,
             delay,
             tick: pace.ms(20),
@@ -187,9 +187,10 @@ impl JitterBuffer {
         piece
     }
 
-    /// The packet of a [`Piece::Voice`].
-    pub(crate) fn packet(&self, index: u64) -> Option<&Slot> {
-        self.slots.packet(index)
+    /// The packet of a [`Piece::Voice`]: its payload type, its samples and its payload.
+    pub(crate) fn packet(&self, index: u64) -> Option<(u8, i64, &[u8])> {
+        let slot = self.slots.packet(index)?;
+        Some((slot.payload_type, slot.samples(), self.slots.payload(slot)))
     }
 
     /// The adjustment that waits, and whether it may not wait longer for a pause in the sound.
@@ -298,7 +299,7 @@ impl JitterBuffer {
             };
             let Some(slot) = self.slots.packet(index) else { continue };
             let (starts, ends) =
-                (slot.media - self.playhead, slot.media + slot.samples - self.playhead);
+                (slot.media - self.playhead, slot.media + slot.samples() - self.playhead);
             if starts > 0 {
                 let next = (wanted >= starts).then_some(index);
                 return Piece::gap(index == self.next, wanted.min(starts), next);
@@ -309,7 +310,7 @@ impl JitterBuffer {
                 let (from, samples) = (-starts as usize, wanted.min(ends) as usize);
                 return Piece::Voice { index, from, samples };
             }
-            self.sender_silent = slot.samples == 0;
+            self.sender_silent = slot.samples() == 0;
             self.slots.free(index);
             self.next = index + 1;
         }
@@ -353,7 +354,7 @@ mod tests {
 
     impl Leg {
         fn new() -> Self {
-            Leg(JitterBuffer::new(Duration::from_millis(40), SampleRate::Hz8000), 0)
+            Leg(JitterBuffer::new(Duration::from_millis(40), SampleRate::Hz8000, 160), 0)
         }
 
         fn take(&mut self, seq: u64, timestamp: u32, samples: i64, ms: u64) -> Queued {

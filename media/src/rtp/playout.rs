@@ -52,9 +52,10 @@ impl Playout {
     /// all it will ever need.
     pub(crate) fn new(payloads: &Payloads, delay: Duration) -> Self {
         let (rate, decoders) = (payloads.rate(), Decoders::new(payloads));
+        let usual = payloads.codecs().map(|(_, codec)| codec.tick_bytes()).max();
         Playout {
             rate,
-            buffer: JitterBuffer::new(delay, rate),
+            buffer: JitterBuffer::new(delay, rate, usual.unwrap_or(0)),
             concealer: Concealer::new(rate),
             decoded: vec![0; decoders.longest()].into(),
             decoders,
@@ -156,6 +157,11 @@ impl Playout {
     }
 
     fn voice(&mut self, index: u64, from: usize, out: &mut [i16]) -> FrameKind {
+        if self.decode_all(index, from, out) {
+            self.concealer.voice(out);
+            self.made_up = 0;
+            return FrameKind::Voice;
+        }
         self.decode(index);
         if let Some(decoded) = self.decoded.get(from..from + out.len()) {
             out.copy_from_slice(decoded);
@@ -165,10 +171,26 @@ impl Playout {
         FrameKind::Voice
     }
 
+    /// Decodes a packet of just this length straight into `out`; `false` when it is of another, or was
+    /// decoded before.
+    fn decode_all(&mut self, index: u64, from: usize, out: &mut [i16]) -> bool {
+        if from > 0 || self.decoded_index == Some(index) {
+            return false;
+        }
+        let packet = self.buffer.packet(index);
+        let Some((payload_type, _, payload)) =
+            packet.filter(|(_, samples, _)| *samples == out.len() as i64)
+        else {
+            return false;
+        };
+        self.decoders.decode(payload_type, payload, out);
+        true
+    }
+
     /// Fills `out` in the place of lost sound, behind which the packet with index `next` begins.
     fn conceal(&mut self, next: Option<u64>, out: &mut [i16]) -> FrameKind {
         let next = next.and_then(|index| self.buffer.packet(index));
-        let next = next.map(|packet| (packet.payload_type, packet.payload()));
+        let next = next.map(|(payload_type, _, payload)| (payload_type, payload));
         let most = Pace::new(self.rate).ms(MADE_UP_MS) as usize;
         let own = self.made_up < most && self.decoders.conceal(next, out);
         if own {
@@ -194,8 +216,8 @@ impl Playout {
         if self.decoded_index == Some(index) {
             return;
         }
-        if let Some(packet) = self.buffer.packet(index) {
-            self.decoders.decode(packet.payload_type, packet.payload(), &mut self.decoded);
+        if let Some((payload_type, _, payload)) = self.buffer.packet(index) {
+            self.decoders.decode(payload_type, payload, &mut self.decoded);
             self.decoded_index = Some(index);
         }
     }

@@ -117,7 +117,7 @@ struct Leg {
 }
 
 impl RtpReceiver {
-    /// A leg that has heard nothing. Allocates all it will ever need: some 110 KB for PCMU and PCMA.
+    /// A leg that has heard nothing. Allocates all it will ever need: some 70 KB for PCMU and PCMA.
     pub fn new(settings: ReceiveSettings) -> Self {
         RtpReceiver {
             latch: Latch::new(settings.remote),

@@ -51,6 +51,8 @@ struct Stream {
     /// The next audio packet is the first after silence.
     talkspurt: bool,
     packet: [u8; MAX_PACKET],
+    /// Bytes of the newest payload of sound.
+    last: usize,
     stats: SendStats,
 }
 
@@ -74,6 +76,7 @@ impl RtpSender {
                 seq: first_seq,
                 talkspurt: true,
                 packet: [0; MAX_PACKET],
+                last: 0,
                 stats: SendStats::default(),
             },
         };
@@ -145,7 +148,7 @@ impl RtpSender {
 
     /// The newest payload, for others of the same key.
     pub(crate) fn payload(&self) -> &[u8] {
-        self.encoders.last()
+        self.stream.payload()
     }
 
     /// Encodes by itself again, in the place of `leader`, which has heard `before` last.
@@ -256,6 +259,12 @@ impl RtpSender {
         if self.collected == 0 {
             self.collected_from = self.timestamp;
         }
+        if self.ticks_per_packet == 1 && self.collected == 0 {
+            let payload = &mut self.stream.packet[HEADER_LEN..];
+            if let Some(encoded) = self.encoders.encode_tick(pcm, payload) {
+                return self.stream.send_in_place(encoded, self.timestamp, send);
+            }
+        }
         self.encoders.collect(pcm);
         self.collected += 1;
         if self.collected >= self.ticks_per_packet {
@@ -266,15 +275,12 @@ impl RtpSender {
     /// Sends the audio collected, if any.
     fn flush(&mut self, send: &mut impl FnMut(&[u8])) {
         self.collected = 0;
-        let (stream, from) = (&mut self.stream, self.collected_from);
-        self.encoders.encode(|Encoded { payload_type, later, payload }| {
-            if payload.is_empty() {
-                stream.talkspurt = true;
-                return;
-            }
-            let marker = std::mem::take(&mut stream.talkspurt);
-            stream.send((payload_type, marker), from.wrapping_add(later), payload, send);
-        });
+        let mut at = 0;
+        loop {
+            let payload = &mut self.stream.packet[HEADER_LEN..];
+            let Some(encoded) = self.encoders.encode(&mut at, payload) else { return };
+            self.stream.send_in_place(encoded, self.collected_from, send);
+        }
     }
 
     fn event(&mut self, event: EventPacket, send: &mut impl FnMut(&[u8])) {
@@ -286,6 +292,35 @@ impl RtpSender {
 }
 
 impl Stream {
+    /// Sends the payload that is in the packet already, of sound from this timestamp on; if it is
+    /// empty, nothing is to be heard.
+    fn send_in_place(&mut self, encoded: Encoded, from: u32, send: &mut impl FnMut(&[u8])) {
+        self.last = encoded.len.min(MAX_PAYLOAD);
+        if self.last == 0 {
+            self.talkspurt = true;
+            return;
+        }
+        let marker = std::mem::take(&mut self.talkspurt);
+        let timestamp = from.wrapping_add(encoded.later);
+        let payload_type = encoded.payload_type;
+        let header = Header { payload_type, marker, seq: self.seq, timestamp, ssrc: self.ssrc };
+        if write_packet(&header, &[], &mut self.packet).is_some() {
+            send(&self.packet[..HEADER_LEN + self.last]);
+            self.count(self.last);
+        }
+    }
+
+    /// The newest payload of sound.
+    fn payload(&self) -> &[u8] {
+        &self.packet[HEADER_LEN..][..self.last]
+    }
+
+    fn count(&mut self, bytes: usize) {
+        self.seq = self.seq.next();
+        self.stats.packets += 1;
+        self.stats.bytes += bytes as u64;
+    }
+
     fn send(
         &mut self,
         (payload_type, marker): (u8, bool),
@@ -296,9 +331,7 @@ impl Stream {
         let header = Header { payload_type, marker, seq: self.seq, timestamp, ssrc: self.ssrc };
         if let Some(packet) = write_packet(&header, payload, &mut self.packet) {
             send(packet);
-            self.seq = self.seq.next();
-            self.stats.packets += 1;
-            self.stats.bytes += payload.len() as u64;
+            self.count(payload.len());
         }
     }
 }

@@ -9,6 +9,9 @@ use crate::id::PlaybackId;
 use crate::leg::Era;
 use crate::resample::Resampler;
 
+/// Ticks that may wait in a pipe.
+const PIPED_TICKS: usize = 3;
+
 /// What can be done to a playback.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PlaybackControl {
@@ -66,7 +69,7 @@ impl Playback {
     }
 
     /// Brings what is written into a ring at `rate` to a leg of rate `to`, as it comes.
-    pub(crate) fn pipe(
+    pub fn pipe(
         id: PlaybackId,
         samples: rtrb::Consumer<i16>,
         rate: SampleRate,
@@ -136,6 +139,11 @@ impl Playback {
         match &mut self.source {
             Source::List(list) => list.fill(out),
             Source::Pipe(samples) => {
+                // What has piled up is left out: a pipe is heard as it comes.
+                let most = PIPED_TICKS * out.len();
+                if let Ok(old) = samples.read_chunk(samples.slots().saturating_sub(most)) {
+                    old.commit_all();
+                }
                 let read = samples.pop_partial_slice(out).0.len();
                 out[read..].fill(0);
                 Step { over: samples.is_abandoned(), ..Step::default() }

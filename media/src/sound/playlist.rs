@@ -15,6 +15,8 @@ pub struct Playlist {
     expected: usize,
     incoming: Option<rtrb::Consumer<Pcm>>,
     repeat: Repeat,
+    /// The item, and its sample, that it goes back to from its end.
+    again: (usize, usize),
     at: usize,
     /// The next sample of this item.
     position: usize,
@@ -50,7 +52,8 @@ impl Playlist {
     pub fn new(rate: SampleRate, items: Vec<Pcm>, repeat: Repeat) -> Self {
         let items: Vec<_> = items.into_iter().filter(|item| item.rate() == rate).collect();
         let (expected, incoming) = (items.len(), None);
-        Playlist { rate, items, expected, incoming, repeat, at: 0, position: 0, begun: false }
+        let (again, at, position, begun) = ((0, 0), 0, 0, false);
+        Playlist { rate, items, expected, incoming, repeat, again, at, position, begun }
     }
 
     /// So many, which are delivered while it plays. While the next has not come, it is silent.
@@ -65,6 +68,12 @@ impl Playlist {
     /// From this sample of the first item on.
     pub fn starting_at(mut self, sample: usize) -> Self {
         self.position = sample;
+        self
+    }
+
+    /// Without an end: from the end it goes back to this sample of this item, and not to the first.
+    pub fn repeating_from(mut self, item: usize, sample: usize) -> Self {
+        (self.repeat, self.again) = (Repeat::Forever, (item, sample));
         self
     }
 
@@ -133,8 +142,9 @@ impl Playlist {
     fn next_item(&mut self) {
         (self.at, self.position, self.begun) = (self.at + 1, 0, false);
         if self.at == self.expected && self.repeat == Repeat::Forever {
+            (self.at, self.position) = self.again;
             // One sound that repeats is told of once.
-            (self.at, self.begun) = (0, self.expected == 1);
+            self.begun = self.at + 1 == self.expected;
         }
     }
 
@@ -218,6 +228,17 @@ mod tests {
         delivery.push(pcm(1, 3)).unwrap();
         drop(delivery);
         assert_eq!(fill(&mut list, 4), (vec![1, 2, 3, 0], step(Some(0), true, true)));
+    }
+
+    #[test]
+    fn a_list_may_go_back_to_within_its_last_item_which_is_not_told_again() {
+        let items = vec![pcm(1, 2), pcm(11, 3)];
+        let mut list = Playlist::new(RATE, items, Repeat::Once).repeating_from(1, 1);
+        let heard = [1, 2, 11, 12, 13, 12, 13, 12].to_vec();
+        assert_eq!(fill(&mut list, 8), (heard, step(Some(1), false, false)));
+        assert_eq!(fill(&mut list, 3), (vec![13, 12, 13], Step::default()));
+        let mut nothing = Playlist::new(RATE, vec![pcm(1, 2)], Repeat::Once).repeating_from(0, 2);
+        assert_eq!(fill(&mut nothing, 4), (vec![1, 2, 0, 0], step(Some(0), true, false)));
     }
 
     #[test]

@@ -16,5 +16,6 @@ mod writer;
 pub use error::{File, Kept, WavError};
 pub use format::WavFormat;
 pub use player::{Player, Repeat};
-pub use reader::{MAX_SECONDS, Pcm};
+pub(crate) use reader::WeakPcm;
+pub use reader::{ENDINGS, MAX_SECONDS, Pcm};
 pub use writer::WavWriter;

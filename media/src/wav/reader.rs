@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{self, BufReader, Read};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use hound::{SampleFormat, WavReader, WavSpec};
@@ -14,6 +14,9 @@ use crate::resample::{HZ, resample_all};
 
 /// The longest file that is loaded, in seconds: an hour, which is 346 MB at 48 kHz.
 pub const MAX_SECONDS: u64 = 3_600;
+
+/// The endings of the files that [`Pcm::load`] reads, those of WAV first.
+pub const ENDINGS: [&str; 7] = ["wav", "ulaw", "ul", "pcmu", "alaw", "al", "pcma"];
 
 /// A sound in memory: mono samples at one rate. A clone shares them.
 #[derive(Clone)]
@@ -55,6 +58,20 @@ impl Pcm {
         read(reader, rate, File::unnamed())
     }
 
+    /// The rate of a file in hertz, by its ending or its header; none when it says none.
+    pub(crate) fn hz_of(path: &Path) -> Option<u32> {
+        if let Some(law) = g711::raw_law(path) {
+            return Some(law.rate().hz());
+        }
+        let layout = header::read_layout(&mut fs::File::open(path).ok()?, &mut Vec::new());
+        layout.ok()?.map(|layout| layout.hz)
+    }
+
+    /// A way back to this sound while anybody else has it.
+    pub(crate) fn downgrade(&self) -> WeakPcm {
+        WeakPcm { rate: self.rate, samples: Arc::downgrade(&self.samples) }
+    }
+
     /// The rate.
     pub fn rate(&self) -> SampleRate {
         self.rate
@@ -68,6 +85,23 @@ impl Pcm {
     /// How long it lasts.
     pub fn duration(&self) -> Duration {
         Duration::from_secs_f64(self.samples.len() as f64 / f64::from(self.rate.hz()))
+    }
+}
+
+/// A sound that others may have let go of.
+#[derive(Clone, Debug)]
+pub(crate) struct WeakPcm {
+    rate: SampleRate,
+    samples: Weak<[i16]>,
+}
+
+impl WeakPcm {
+    pub(crate) fn upgrade(&self) -> Option<Pcm> {
+        Some(Pcm { rate: self.rate, samples: self.samples.upgrade()? })
+    }
+
+    pub(crate) fn is_gone(&self) -> bool {
+        self.samples.strong_count() == 0
     }
 }
 

@@ -15,7 +15,7 @@ use std::time::Duration;
 use stasis_bus::{Clock, Stamp};
 use stasis_media::codec::Codec;
 use stasis_media::frame::SampleRate;
-use stasis_media::io::{RtpSocket, sleep_until};
+use stasis_media::io::{ReceiveBuffer, RtpSocket, sleep_until};
 use stasis_media::rtp::{Packet, Payloads, RtpSender, RtpSeq};
 use stasis_media::schedule::PERIOD;
 
@@ -135,6 +135,7 @@ fn go_first(thread: &JoinHandle<()>) {
 }
 
 fn run(clock: &Clock, orders: &Receiver<Order>) {
+    let mut buffer = ReceiveBuffer::new();
     let (mut parties, mut late) = (Vec::<Party>::new(), Vec::new());
     // Between two ticks of the media threads, wherever those are.
     let mut next = clock.now() + PERIOD;
@@ -150,7 +151,7 @@ fn run(clock: &Clock, orders: &Receiver<Order>) {
             parties.iter_mut().for_each(Party::skip_tick);
             next = next + PERIOD;
         }
-        parties.iter_mut().for_each(|party| party.tick(clock));
+        parties.iter_mut().for_each(|party| party.tick(&mut buffer, clock));
         loop {
             match orders.try_recv() {
                 Ok(Order::Add { socket, to, hz }) => parties.push(Party::new(socket, to, hz)),
@@ -179,10 +180,10 @@ impl Party {
         self.sender.skip_tick();
     }
 
-    fn tick(&mut self, clock: &Clock) {
+    fn tick(&mut self, buffer: &mut ReceiveBuffer, clock: &Clock) {
         let got = &mut self.heard.got;
         let mut decoder = Codec::PCMU.decoder();
-        self.socket.receive(clock, 1_000, |datagram| {
+        self.socket.receive(buffer, clock, 1_000, |datagram| {
             if let Ok(Packet { header, payload }) = Packet::parse(datagram.bytes) {
                 let mut pcm = [0; 160];
                 decoder.decode(payload, &mut pcm);

@@ -20,6 +20,7 @@ use crate::id::{BridgeId, LegId, PlaybackId, Target};
 use crate::io::udp::RtpSocket;
 use crate::leg::{Direction, Edge, Leg, LegSetting, Rates, RtpEdge};
 use crate::rtp::{RtpReceiver, RtpSender, RtpSeq};
+use crate::snoop::{SnoopDirection, SnoopEdge, SnoopSettings};
 use crate::sound::{Playback, PlaybackControl, Playlist};
 
 /// Bridges.
@@ -145,6 +146,54 @@ impl Media {
     /// [`ControlError::Full`] or [`ControlError::Busy`].
     pub fn add_device_leg(&self, edge: DeviceEdge, topic: &Topic) -> Result<LegId, ControlError> {
         self.add_leg(Edge::Device(Box::new(edge)), topic, |leg| Command::Engine(Order::AddLeg(leg)))
+    }
+
+    /// Makes a leg that overhears another, and may whisper to it; in no bridge yet. It publishes to
+    /// `topic`: [`SnoopEnded`](crate::event::SnoopEnded) when the other leg is gone. See
+    /// [`snoop`](crate::snoop).
+    ///
+    /// # Errors
+    /// [`ControlError::NoLeg`], [`ControlError::Full`] or [`ControlError::Busy`].
+    pub fn snoop(
+        &self,
+        leg: LegId,
+        settings: SnoopSettings,
+        topic: &Topic,
+    ) -> Result<LegId, ControlError> {
+        let rate = self.leg_rate(leg)?;
+        let spy = match settings.spy {
+            SnoopDirection::None => None,
+            SnoopDirection::In => Some(TapDirection::In),
+            SnoopDirection::Out => Some(TapDirection::Out),
+            SnoopDirection::Both => Some(TapDirection::Both),
+        };
+        let spy = spy.map(|spy| self.tap_leg(leg, spy, rate, 1)).transpose()?;
+        let mut edge = SnoopEdge::new(rate, spy);
+        let ways = [
+            (Direction::In, settings.whisper.is_in()),
+            (Direction::Out, settings.whisper.is_out()),
+        ];
+        for (direction, _) in ways.into_iter().filter(|(_, whispers)| *whispers) {
+            if let Some(samples) = edge.whisper() {
+                self.whisper(leg, direction, samples, rate)?;
+            }
+        }
+        let edge = Edge::Snoop(Box::new(edge));
+        self.add_leg(edge, topic, |leg| Command::Engine(Order::AddLeg(leg)))
+    }
+
+    /// Has a leg hear, or those in its bridge hear of it, what is written into a ring at `rate`.
+    fn whisper(
+        &self,
+        leg: LegId,
+        direction: Direction,
+        samples: rtrb::Consumer<i16>,
+        rate: SampleRate,
+    ) -> Result<(), ControlError> {
+        let mut desk = self.desk();
+        let (shard, to) = desk.target(leg.into())?;
+        let pipe = Box::new(Playback::pipe(desk.next_playback(), samples, rate, to));
+        self.send(&mut desk, shard, Command::Engine(Order::Pipe(leg, direction, pipe)), 1)
     }
 
     fn add_leg(

@@ -1,8 +1,8 @@
 //! A media thread: an engine on the real clock, with its sockets; and the control side's end of it.
 //!
 //! The thread waits for the next tick, takes in what has come from other threads, carries out the
-//! orders that have come, reads the sockets, runs the tick, sends off what is to go to other threads,
-//! and rings the bus's bell once. Orders reach it by a lock-free ring; what it is done with comes back
+//! orders that have come, runs the tick, which reads the socket of each leg and sends what it is to
+//! hear, sends off what is to go to other threads, and rings the bus's bell once. Orders reach it by a lock-free ring; what it is done with comes back
 //! by another, to be dropped on the control side. The way back has more room than there can be
 //! objects over there, so it is never full.
 //!
@@ -25,7 +25,6 @@ use super::system;
 use super::world::{Returned, World};
 use crate::engine::{Engine, Order};
 use crate::event::TickMissed;
-use crate::id::LegId;
 use crate::io::timer::sleep_until;
 use crate::schedule::Schedule;
 
@@ -78,7 +77,7 @@ impl Shard {
             departing: Vec::with_capacity(MOST_PARCELS),
             engine: Engine::new(settings.legs, settings.bridges),
             topic: bus.topic("media"),
-            world: World::new(settings.legs, wiring.outbox, counters.clone()),
+            world: World::new(bus.clock(), settings.legs, wiring.outbox, counters.clone()),
             counters: counters.clone(),
         };
         let publisher = bus.rt_publisher(settings.cells);
@@ -136,9 +135,9 @@ impl Shell {
             for _ in 0..due.skipped {
                 self.engine.skip_tick();
             }
+            self.world.read_for(1 + due.skipped);
             self.take_parcels(due.at, &mut publisher);
             let open = self.carry_out(due.at, &mut publisher);
-            self.read_sockets(due.skipped, &mut publisher);
             self.engine.tick(due.at, &mut publisher, &mut self.world);
             self.send_parcels(due.at);
             if !open {
@@ -198,14 +197,6 @@ impl Shell {
             self.engine.apply(order, now, publisher, &mut self.world);
         }
         true
-    }
-
-    /// Reads what has come in this tick's time, and in that of ticks that were skipped before it.
-    fn read_sockets(&mut self, skipped: u32, publisher: &mut RtPublisher) {
-        let engine = &mut self.engine;
-        self.world.receive(&self.clock, 1 + skipped, |leg: LegId, datagram| {
-            engine.receive(leg, datagram.bytes, datagram.from, datagram.arrival, publisher);
-        });
     }
 
     /// Sends off what goes to other threads, after the tick of `now`.

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use stasis_bus::ring::{Producer, Refused};
+use stasis_bus::{Clock, Stamp};
 
 use super::counters::SharedCounters;
 use super::parcel::Parcel;
 use crate::engine::{Order, Outside, Retired};
 use crate::id::{Arena, LegId};
-use crate::io::udp::{Datagram, RtpSocket};
+use crate::io::udp::{ReceiveBuffer, RtpSocket};
 
 /// Datagrams of one leg that are read for one tick; more wait for the next.
 const MOST_DATAGRAMS: usize = 32;
@@ -27,18 +28,35 @@ pub(super) enum Returned {
 
 /// Where an engine's output goes.
 pub(super) struct World {
+    clock: Clock,
     sockets: Arena<RtpSocket>,
+    buffer: ReceiveBuffer,
+    /// Datagrams of one leg that are read in this tick; more wait for the next.
+    most: usize,
     outbox: Producer<Returned>,
     counters: Arc<SharedCounters>,
 }
 
 impl World {
     pub(super) fn new(
+        clock: Clock,
         legs: usize,
         outbox: Producer<Returned>,
         counters: Arc<SharedCounters>,
     ) -> Self {
-        World { sockets: Arena::new(legs), outbox, counters }
+        World {
+            clock,
+            sockets: Arena::new(legs),
+            buffer: ReceiveBuffer::new(),
+            most: MOST_DATAGRAMS,
+            outbox,
+            counters,
+        }
+    }
+
+    /// The next tick reads what has come in the time of so many: after a stall, too.
+    pub(super) fn read_for(&mut self, ticks: u32) {
+        self.most = MOST_DATAGRAMS * MOST_TICKS.min(ticks as usize);
     }
 
     /// A leg has this socket.
@@ -52,19 +70,6 @@ impl World {
     /// A leg goes, with its socket.
     pub(super) fn close(&mut self, leg: LegId) -> Option<Box<RtpSocket>> {
         self.sockets.remove(leg.0)
-    }
-
-    /// Hands over what has come for each leg in the time of so many ticks.
-    pub(super) fn receive(
-        &mut self,
-        clock: &stasis_bus::Clock,
-        ticks: u32,
-        mut take: impl FnMut(LegId, Datagram<'_>),
-    ) {
-        let most = MOST_DATAGRAMS * MOST_TICKS.min(ticks as usize);
-        for (leg, socket) in self.sockets.entries_mut() {
-            socket.receive(clock, most, |datagram| take(LegId(leg), datagram));
-        }
     }
 
     /// Sends something back. There is always room (see `Desk::away`). All threads push into this
@@ -85,6 +90,13 @@ impl World {
 }
 
 impl Outside for World {
+    fn receive(&mut self, leg: LegId, take: &mut dyn FnMut(&[u8], SocketAddr, Stamp)) {
+        let Some(socket) = self.sockets.get(leg.0) else { return };
+        socket.receive(&mut self.buffer, &self.clock, self.most, |datagram| {
+            take(datagram.bytes, datagram.from, datagram.arrival);
+        });
+    }
+
     fn send(&mut self, leg: LegId, to: SocketAddr, datagram: &[u8]) {
         let sent =
             self.sockets.get(leg.0).is_some_and(|socket| socket.send_to(datagram, to).is_ok());
