@@ -5,7 +5,7 @@ CARGO := cargo
 ARGS :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test setup check lint doc unit benches loom shuttle stress bench soak
+.PHONY: help demo test setup check lint doc unit benches loom shuttle stress faults bench soak
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -44,6 +44,10 @@ shuttle: ## Run the whole bus by a random scheduler (STASIS_SHUTTLE_ITERATIONS=1
 
 stress: ## Stress the bus (SECONDS=600)
 	STASIS_STRESS_SECONDS=$(or $(SECONDS),60) $(CARGO) test --locked --release --test stress -- --nocapture
+
+faults: ## Disturb the media engine, each fault for a while (SECONDS=60)
+	STASIS_FAULT_SECONDS=$(or $(SECONDS),10) $(CARGO) test --locked --release -p stasis-media \
+		--test faults --test faults_process -- --nocapture
 
 bench: setup ## Measure (BENCH=fanout for one of them)
 	$(CARGO) bench --locked $(if $(BENCH),--bench $(BENCH),--benches)

@@ -29,8 +29,8 @@ use stasis_media::device::DeviceEdge;
 use stasis_media::event::{SourceLearned, TickMissed};
 use stasis_media::frame::SampleRate;
 use stasis_media::io::{
-    AudioStreams, IfExists, Media, MediaSettings, RecordSettings, Recorder, RtpLeg, VirtualDevice,
-    open_default_device,
+    DefaultDevice, DeviceWatch, IfExists, Media, MediaSettings, OpenDevice, RecordSettings,
+    Recorder, RtpLeg, VirtualDevice, open_default_device,
 };
 use stasis_media::rtp::{Payloads, ReceiveSettings};
 use stasis_media::wav::Pcm;
@@ -49,7 +49,7 @@ mod voice;
 
 use link::Weather;
 use phone::Phone;
-use report::{DeviceTrouble, Reporter, Summary};
+use report::{Reporter, Summary};
 
 type Error = Box<dyn std::error::Error>;
 
@@ -140,6 +140,7 @@ fn run(args: &Args) -> Result<(), Error> {
     let (you, sound) = room.open_sound(args, bus.clock())?;
     let you = room.media.add_device_leg(you, &room.topic)?;
     room.enter(you, "you", bridge)?;
+    let sound = sound.watch(you, &room.topic)?;
     let phones = room.start_phones(args.seed, bridge, bus.clock())?;
     let caller = args.listen.map(|address| room.listen(address)).transpose()?;
 
@@ -189,14 +190,23 @@ struct Room {
 
 /// Whatever has to live as long as the sound.
 enum Sound {
-    Device(#[allow(dead_code, reason = "it plays until it is dropped")] Box<AudioStreams>),
+    Device(Box<OpenDevice<DefaultDevice>>),
+    Watched(#[allow(dead_code, reason = "it plays until it is dropped")] DeviceWatch),
     Virtual(VirtualDevice),
 }
 
 impl Sound {
+    /// Has what is lost opened again, and told.
+    fn watch(self, leg: LegId, topic: &Topic) -> Result<Self, Error> {
+        match self {
+            Sound::Device(device) => Ok(Sound::Watched(device.watch(leg, topic)?)),
+            sound => Ok(sound),
+        }
+    }
+
     fn stop(self) -> Result<(), Error> {
         match self {
-            Sound::Device(_) => Ok(()),
+            Sound::Device(_) | Sound::Watched(_) => Ok(()),
             Sound::Virtual(device) => Ok(device.stop().written.map(drop)?),
         }
     }
@@ -212,15 +222,10 @@ impl Room {
         let reason = if args.force_virtual {
             "as asked".to_string()
         } else {
-            let topic = self.topic.clone();
-            let trouble = move |reason| {
-                topic.publish(DeviceTrouble(reason));
-            };
-            match open_default_device(BRIDGE_RATE, trouble) {
-                Ok((edge, streams)) => {
-                    let (microphone, speaker) = &streams.names;
-                    self.reporter.say(&format!("You are on {microphone} and {speaker}."));
-                    return Ok((edge, Sound::Device(Box::new(streams))));
+            match open_default_device(BRIDGE_RATE) {
+                Ok((edge, device)) => {
+                    self.reporter.say(&format!("You are on {}.", device.name()));
+                    return Ok((edge, Sound::Device(Box::new(device))));
                 }
                 Err(error) => error.to_string(),
             }

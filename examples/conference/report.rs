@@ -12,10 +12,9 @@ use stasis_media::event::{
     DeviceSlipped, DtmfBegan, DtmfNotSent, DtmfReceived, DtmfSource, Joined, Left, RtpReceived,
     RtpSent, SourceLearned, TalkingStarted, TalkingStopped, TickMissed,
 };
-use stasis_media::io::{Counters, RecordState, RecordingChanged};
-
-/// What goes wrong with a sound device while it runs.
-pub struct DeviceTrouble(pub String);
+use stasis_media::io::{
+    Counters, DeviceLost, DeviceRestored, DeviceTrouble, RecordState, RecordingChanged,
+};
 
 /// What is known of one participant.
 #[derive(Default)]
@@ -191,7 +190,9 @@ impl State {
             let fields = json!({ "packets_out": event.stats.packets });
             return Some(line("stats_sent", Some(event.leg), fields, text));
         }
-        self.read_trouble(message).or_else(|| read_recording(message))
+        self.read_trouble(message)
+            .or_else(|| read_device(message))
+            .or_else(|| read_recording(message))
     }
 
     fn read_trouble(&mut self, message: &Message) -> Option<Line> {
@@ -215,12 +216,24 @@ impl State {
             let text = format!("(a tick was {} ms late)", lateness_us / 1_000);
             return Some(line("tick_missed", None, json!({ "lateness_us": lateness_us }), text));
         }
-        if let Some(DeviceTrouble(reason)) = message.downcast_ref() {
-            let text = format!("(sound device: {reason})");
-            return Some(line("device_trouble", None, json!({ "reason": reason }), text));
-        }
         None
     }
+}
+
+fn read_device(message: &Message) -> Option<Line> {
+    if let Some(DeviceLost { leg, name, reason }) = message.downcast_ref() {
+        let text = format!("has lost {name} ({reason}); it is opened again when it is back");
+        let fields = json!({ "name": name, "reason": reason });
+        return Some(line("device_lost", Some(*leg), fields, text));
+    }
+    if let Some(DeviceRestored { leg, name, tries }) = message.downcast_ref() {
+        let text = format!("has a sound device again: {name}");
+        let fields = json!({ "name": name, "tries": tries });
+        return Some(line("device_restored", Some(*leg), fields, text));
+    }
+    let DeviceTrouble { leg, reason } = message.downcast_ref()?;
+    let text = format!("sound device: {reason}");
+    Some(line("device_trouble", Some(*leg), json!({ "reason": reason }), text))
 }
 
 fn read_recording(message: &Message) -> Option<Line> {

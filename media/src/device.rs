@@ -3,9 +3,19 @@
 //! The device's callback pushes what the microphone heard into one ring and pulls what the speaker
 //! plays from the other. The two clocks drift apart, so each way is resampled by what the ring's
 //! level tells ([`DriftControl`]): no sample is lost or doubled as long as the device runs.
+//!
+//! A device that goes away is silence until another takes its place ([`DevicePlug`]).
+
+mod plug;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+pub use plug::{DevicePlug, PlugError, Pulse, pluggable_edge};
 
 use crate::frame::{Ptime, SampleRate};
 use crate::resample::{DriftControl, DriftResampler, ResampleError, Side};
+use plug::Socket;
 
 /// What a ring is to hold, in ticks: one that is just being moved, and one for the unpunctual.
 const TARGET_TICKS: usize = 2;
@@ -17,18 +27,23 @@ const TOO_FULL_TICKS: usize = 8;
 /// The engine's end of a sound device.
 pub struct DeviceEdge {
     rate: SampleRate,
-    capture: Capture,
-    playback: Playback,
+    device: Option<Box<Device>>,
+    /// Where other devices come from, if they may.
+    socket: Option<Socket>,
+    /// The slips of devices before this one.
+    slips: (u64, u64),
 }
 
 /// The device's end of the microphone's ring.
 pub struct CaptureEnd {
     samples: rtrb::Producer<i16>,
+    blocks: Arc<AtomicU64>,
 }
 
 /// The device's end of the speaker's ring.
 pub struct PlaybackEnd {
     samples: rtrb::Consumer<i16>,
+    blocks: Arc<AtomicU64>,
 }
 
 /// Makes the two rings of a sound device whose microphone and speaker run at these rates (hertz,
@@ -41,36 +56,9 @@ pub fn device_edge(
     playback_hz: u32,
     rate: SampleRate,
 ) -> Result<(DeviceEdge, CaptureEnd, PlaybackEnd), ResampleError> {
-    let (to_engine, from_microphone) = rtrb::RingBuffer::new(tick(capture_hz) * RING_TICKS);
-    let (to_speaker, from_engine) = rtrb::RingBuffer::new(tick(playback_hz) * RING_TICKS);
-    let capture_resampler = DriftResampler::capture(capture_hz, rate)?;
-    let playback_resampler = DriftResampler::playback(rate, playback_hz)?;
-    let edge = DeviceEdge {
-        rate,
-        capture: Capture {
-            samples: from_microphone,
-            input: vec![0; capture_resampler.max_input()].into(),
-            resampler: capture_resampler,
-            control: DriftControl::new(Side::Capture, capture_hz, tick(capture_hz) * TARGET_TICKS),
-            tick: tick(capture_hz),
-            flows: false,
-            underruns: 0,
-            overruns: 0,
-        },
-        playback: Playback {
-            samples: to_speaker,
-            output: vec![0; playback_resampler.max_output()].into(),
-            resampler: playback_resampler,
-            control: DriftControl::new(
-                Side::Playback,
-                playback_hz,
-                tick(playback_hz) * TARGET_TICKS,
-            ),
-            tick: tick(playback_hz),
-            overruns: 0,
-        },
-    };
-    Ok((edge, CaptureEnd { samples: to_engine }, PlaybackEnd { samples: from_engine }))
+    let (device, capture, playback) = Device::new(capture_hz, playback_hz, rate)?;
+    let device = Some(Box::new(device));
+    Ok((DeviceEdge { rate, device, socket: None, slips: (0, 0) }, capture, playback))
 }
 
 /// Samples in a tick at a device's rate.
@@ -86,16 +74,78 @@ impl DeviceEdge {
 
     /// Takes one tick of the microphone.
     pub(crate) fn capture(&mut self, out: &mut [i16]) {
-        self.capture.take(out);
+        self.change();
+        match &mut self.device {
+            Some(device) => device.capture.take(out),
+            None => out.fill(0),
+        }
     }
 
     /// Gives one tick to the speaker.
     pub(crate) fn play(&mut self, frame: &[i16]) {
-        self.playback.give(frame);
+        if let Some(device) = &mut self.device {
+            device.playback.give(frame);
+        }
     }
 
     /// Ticks without a microphone, and cuts of rings that were too full.
     pub(crate) fn slips(&self) -> (u64, u64) {
+        let (underruns, overruns) = self.device.as_ref().map_or((0, 0), |device| device.slips());
+        (self.slips.0 + underruns, self.slips.1 + overruns)
+    }
+
+    /// Takes the device that has come, if one has.
+    fn change(&mut self) {
+        if let Some(socket) = &mut self.socket
+            && let Some((underruns, overruns)) = socket.change(&mut self.device)
+        {
+            self.slips = (self.slips.0 + underruns, self.slips.1 + overruns);
+        }
+    }
+}
+
+/// What belongs to one device: its rings and converters.
+struct Device {
+    capture: Capture,
+    playback: Playback,
+}
+
+impl Device {
+    fn new(
+        capture_hz: u32,
+        playback_hz: u32,
+        rate: SampleRate,
+    ) -> Result<(Self, CaptureEnd, PlaybackEnd), ResampleError> {
+        let capture_resampler = DriftResampler::capture(capture_hz, rate)?;
+        let playback_resampler = DriftResampler::playback(rate, playback_hz)?;
+        let (to_engine, from_microphone) = rtrb::RingBuffer::new(tick(capture_hz) * RING_TICKS);
+        let (to_speaker, from_engine) = rtrb::RingBuffer::new(tick(playback_hz) * RING_TICKS);
+        let control = |side, hz| DriftControl::new(side, hz, tick(hz) * TARGET_TICKS);
+        let device = Device {
+            capture: Capture {
+                samples: from_microphone,
+                input: vec![0; capture_resampler.max_input()].into(),
+                resampler: capture_resampler,
+                control: control(Side::Capture, capture_hz),
+                tick: tick(capture_hz),
+                flows: false,
+                underruns: 0,
+                overruns: 0,
+            },
+            playback: Playback {
+                samples: to_speaker,
+                output: vec![0; playback_resampler.max_output()].into(),
+                resampler: playback_resampler,
+                control: control(Side::Playback, playback_hz),
+                tick: tick(playback_hz),
+                overruns: 0,
+            },
+        };
+        let capture = CaptureEnd { samples: to_engine, blocks: Arc::default() };
+        Ok((device, capture, PlaybackEnd { samples: from_engine, blocks: Arc::default() }))
+    }
+
+    fn slips(&self) -> (u64, u64) {
         (self.capture.underruns, self.capture.overruns + self.playback.overruns)
     }
 }
@@ -105,6 +155,7 @@ impl CaptureEnd {
     /// never allocates, locks or waits.
     pub fn push(&mut self, samples: &[i16]) {
         let _lost = self.samples.push_partial_slice(samples);
+        self.blocks.fetch_add(1, Relaxed);
     }
 }
 
@@ -114,6 +165,7 @@ impl PlaybackEnd {
     pub fn pull(&mut self, out: &mut [i16]) {
         let (_, missing) = self.samples.pop_partial_slice(out);
         missing.fill(0);
+        self.blocks.fetch_add(1, Relaxed);
     }
 }
 
@@ -179,6 +231,9 @@ struct Playback {
 
 impl Playback {
     fn give(&mut self, frame: &[i16]) {
+        if self.samples.is_abandoned() {
+            return; // the device is gone, which is told elsewhere
+        }
         let mut fill = self.samples.buffer().capacity() - self.samples.slots();
         if fill == 0 {
             // At the beginning, or run dry: some silence first, to be in time from here on.

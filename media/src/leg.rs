@@ -394,6 +394,7 @@ impl Leg {
     /// A tick is left out: time passes for what is sent.
     pub(crate) fn skip_tick(&mut self) {
         if let Edge::Rtp(rtp) = &mut self.edge {
+            rtp.receiver.skip_tick();
             rtp.sender.skip_tick();
         }
     }

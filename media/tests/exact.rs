@@ -79,7 +79,13 @@ fn check(legs: usize, ticks: usize) {
             for ((hears, total), own) in hears.iter_mut().zip(total).zip(own) {
                 *hears = i16::try_from(total - i32::from(*own)).expect("below the knee");
             }
-            assert!(phone.payload == coded(&hears), "{legs} legs, tick {now}, {}", phone.id);
+            // Two parties hear each other without a mix, and µ-law has two zeros.
+            let same = if legs == 2 {
+                decoded(&phone.payload) == decoded(&coded(&hears))
+            } else {
+                phone.payload == coded(&hears)
+            };
+            assert!(same, "{legs} legs, tick {now}, {}", phone.id);
         }
     }
 }

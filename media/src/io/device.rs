@@ -1,17 +1,21 @@
 //! The default sound device, through cpal.
 //!
 //! Microphone and speaker are two streams with threads of their own; their callbacks only convert
-//! and move samples to and from the rings of a [`DeviceEdge`].
+//! and move samples to and from the rings of a [`DeviceEdge`]. What is lost is opened again by an
+//! [`OpenDevice`] that is watched.
 
 use cpal::traits::{DeviceTrait, HostTrait, StreamTrait};
 use cpal::{
-    BufferSize, Device, FromSample, Sample, SampleFormat, SizedSample, Stream, StreamConfig,
-    SupportedStreamConfig,
+    BufferSize, Device, ErrorKind, FromSample, Sample, SampleFormat, SizedSample, Stream,
+    StreamConfig, SupportedStreamConfig,
 };
 
-use crate::device::{CaptureEnd, DeviceEdge, PlaybackEnd, device_edge};
+use super::device_watch::{Alarm, OpenDevice, SoundCard};
+use crate::device::{CaptureEnd, DeviceEdge, DevicePlug, PlaybackEnd, PlugError, Pulse};
 use crate::frame::SampleRate;
-use crate::resample::ResampleError;
+
+const MICROPHONE: &str = "microphone";
+const SPEAKER: &str = "speaker";
 
 /// The longest buffer that a callback is prepared for, in frames; a longer one is done in parts.
 const PART: usize = 1_024;
@@ -40,54 +44,81 @@ pub enum DeviceError {
         /// The format.
         format: SampleFormat,
     },
-    /// Its rate is out of range.
+    /// Its rate is out of range, or the engine is not ready for it.
     #[error(transparent)]
-    Rate(#[from] ResampleError),
+    Plug(#[from] PlugError),
 }
+
+/// Whatever microphone and speaker are the system's default when it is opened.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct DefaultDevice;
 
 /// Running streams; they stop when this is dropped.
 pub struct AudioStreams {
     _capture: Stream,
     _playback: Stream,
     /// The devices, for people.
-    pub names: (String, String),
+    names: (String, String),
 }
 
-/// Opens the default microphone and speaker, for a leg at `rate`, in blocks of 10 ms. `trouble` is
-/// told what goes wrong later, on a thread of the device's.
+/// Opens the default microphone and speaker, for a leg at `rate`, in blocks of 10 ms. The engine's end
+/// is for [`add_device_leg`](crate::io::Media::add_device_leg); then
+/// [`watch`](OpenDevice::watch) the other, which opens what is lost again.
 ///
 /// # Errors
 /// [`DeviceError`] when there is none, or it cannot be used.
 pub fn open_default_device(
     rate: SampleRate,
-    trouble: impl FnMut(String) + Clone + Send + 'static,
-) -> Result<(DeviceEdge, AudioStreams), DeviceError> {
-    const MICROPHONE: &str = "microphone";
-    const SPEAKER: &str = "speaker";
-    let _quiet = quiet();
-    let host = cpal::default_host();
-    let microphone = host.default_input_device().ok_or(DeviceError::None(MICROPHONE))?;
-    let speaker = host.default_output_device().ok_or(DeviceError::None(SPEAKER))?;
-    let refused = |device| {
-        move |source: cpal::Error| match source.kind() {
-            cpal::ErrorKind::DeviceNotAvailable => DeviceError::None(device),
-            _ => DeviceError::Refused { device, source },
+) -> Result<(DeviceEdge, OpenDevice<DefaultDevice>), DeviceError> {
+    OpenDevice::open(DefaultDevice, rate)
+}
+
+impl SoundCard for DefaultDevice {
+    type Streams = AudioStreams;
+    type Error = DeviceError;
+
+    fn open(
+        &mut self,
+        plug: &mut DevicePlug,
+        alarm: Alarm,
+    ) -> Result<(AudioStreams, Pulse), DeviceError> {
+        let _quiet = quiet();
+        let host = cpal::default_host();
+        let microphone = host.default_input_device().ok_or(DeviceError::None(MICROPHONE))?;
+        let speaker = host.default_output_device().ok_or(DeviceError::None(SPEAKER))?;
+        let capture_config = microphone.default_input_config().map_err(refused(MICROPHONE))?;
+        let playback_config = speaker.default_output_config().map_err(refused(SPEAKER))?;
+        let (capture, playback, pulse) =
+            plug.plug(capture_config.sample_rate(), playback_config.sample_rate())?;
+        let capture = open_capture(&microphone, &capture_config, capture, alarm.clone())?;
+        let playback = open_playback(&speaker, &playback_config, playback, alarm)?;
+        capture.play().map_err(refused(MICROPHONE))?;
+        playback.play().map_err(refused(SPEAKER))?;
+        let names = (microphone.to_string(), speaker.to_string());
+        Ok((AudioStreams { _capture: capture, _playback: playback, names }, pulse))
+    }
+
+    fn name(AudioStreams { names: (microphone, speaker), .. }: &AudioStreams) -> String {
+        format!("{microphone} and {speaker}")
+    }
+}
+
+fn refused(device: &'static str) -> impl Fn(cpal::Error) -> DeviceError {
+    move |source| match source.kind() {
+        ErrorKind::DeviceNotAvailable | ErrorKind::HostUnavailable => DeviceError::None(device),
+        _ => DeviceError::Refused { device, source },
+    }
+}
+
+/// Tells what a driver says of a running stream. Only some of it is not the end.
+fn tell(alarm: &Alarm, device: &str, error: &cpal::Error) {
+    let reason = format!("the {device}: {error}");
+    match error.kind() {
+        ErrorKind::Xrun | ErrorKind::DeviceChanged | ErrorKind::RealtimeDenied => {
+            alarm.trouble(reason);
         }
-    };
-    let capture_config = microphone.default_input_config().map_err(refused(MICROPHONE))?;
-    let playback_config = speaker.default_output_config().map_err(refused(SPEAKER))?;
-    let (edge, capture, playback) =
-        device_edge(capture_config.sample_rate(), playback_config.sample_rate(), rate)?;
-    let capture = open_capture(&microphone, &capture_config, capture, trouble.clone())
-        .ok_or(DeviceError::Format { device: MICROPHONE, format: capture_config.sample_format() })?
-        .map_err(refused(MICROPHONE))?;
-    let playback = open_playback(&speaker, &playback_config, playback, trouble)
-        .ok_or(DeviceError::Format { device: SPEAKER, format: playback_config.sample_format() })?
-        .map_err(refused(SPEAKER))?;
-    capture.play().map_err(refused(MICROPHONE))?;
-    playback.play().map_err(refused(SPEAKER))?;
-    let names = (microphone.to_string(), speaker.to_string());
-    Ok((edge, AudioStreams { _capture: capture, _playback: playback, names }))
+        _ => alarm.lost(reason),
+    }
 }
 
 /// Has ALSA's library keep what it would print to stderr: the error that it returns says it, too.
@@ -127,25 +158,31 @@ fn open_capture(
     device: &Device,
     config: &SupportedStreamConfig,
     end: CaptureEnd,
-    trouble: impl FnMut(String) + Send + 'static,
-) -> Option<Result<Stream, cpal::Error>> {
-    by_format!(config.sample_format(), capture(device, stream_config(config), end, trouble))
+    alarm: Alarm,
+) -> Result<Stream, DeviceError> {
+    let format = config.sample_format();
+    by_format!(format, capture(device, stream_config(config), end, alarm))
+        .ok_or(DeviceError::Format { device: MICROPHONE, format })?
+        .map_err(refused(MICROPHONE))
 }
 
 fn open_playback(
     device: &Device,
     config: &SupportedStreamConfig,
     end: PlaybackEnd,
-    trouble: impl FnMut(String) + Send + 'static,
-) -> Option<Result<Stream, cpal::Error>> {
-    by_format!(config.sample_format(), playback(device, stream_config(config), end, trouble))
+    alarm: Alarm,
+) -> Result<Stream, DeviceError> {
+    let format = config.sample_format();
+    by_format!(format, playback(device, stream_config(config), end, alarm))
+        .ok_or(DeviceError::Format { device: SPEAKER, format })?
+        .map_err(refused(SPEAKER))
 }
 
 fn capture<T>(
     device: &Device,
     config: StreamConfig,
     mut end: CaptureEnd,
-    mut trouble: impl FnMut(String) + Send + 'static,
+    alarm: Alarm,
 ) -> Result<Stream, cpal::Error>
 where
     T: SizedSample,
@@ -164,14 +201,15 @@ where
             end.push(&mono[..frames]);
         }
     };
-    device.build_input_stream(config, callback, move |error| trouble(error.to_string()), None)
+    let told = move |error| tell(&alarm, MICROPHONE, &error);
+    device.build_input_stream(config, callback, told, None)
 }
 
 fn playback<T>(
     device: &Device,
     config: StreamConfig,
     mut end: PlaybackEnd,
-    mut trouble: impl FnMut(String) + Send + 'static,
+    alarm: Alarm,
 ) -> Result<Stream, cpal::Error>
 where
     T: SizedSample + FromSample<i16>,
@@ -187,5 +225,6 @@ where
             }
         }
     };
-    device.build_output_stream(config, callback, move |error| trouble(error.to_string()), None)
+    let told = move |error| tell(&alarm, SPEAKER, &error);
+    device.build_output_stream(config, callback, told, None)
 }

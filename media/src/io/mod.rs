@@ -2,6 +2,7 @@
 
 #[cfg(feature = "sound")]
 mod device;
+mod device_watch;
 mod lateness;
 mod media;
 mod prompts;
@@ -11,7 +12,10 @@ mod udp;
 mod virtual_device;
 
 #[cfg(feature = "sound")]
-pub use self::device::{AudioStreams, DeviceError, open_default_device, quiet};
+pub use self::device::{AudioStreams, DefaultDevice, DeviceError, open_default_device, quiet};
+pub use self::device_watch::{
+    Alarm, DeviceLost, DeviceRestored, DeviceTrouble, DeviceWatch, OpenDevice, SoundCard,
+};
 pub use self::lateness::{Lateness, LatenessSnapshot};
 pub use self::media::{
     BridgeRate, BridgeSettings, ControlError, Counters, Media, MediaSettings, Priority, RtpLeg,

@@ -1,5 +1,6 @@
 //! A UDP socket for one RTP stream, with the kernel's time of arrival.
 
+use std::cell::Cell;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
@@ -28,6 +29,8 @@ const YOUNG: Duration = Duration::from_millis(10);
 #[derive(Debug)]
 pub struct RtpSocket {
     socket: UdpSocket,
+    /// What comes now is younger than this: then nothing was there, or the last one came.
+    emptied: Cell<Stamp>,
 }
 
 /// What datagrams are read into, one after the other: one for all sockets of a thread, so that it
@@ -57,7 +60,7 @@ impl RtpSocket {
         let socket = UdpSocket::bind(local)?;
         socket.set_nonblocking(true)?;
         platform::ask_for_stamps(&socket)?;
-        Ok(RtpSocket { socket })
+        Ok(RtpSocket { socket, emptied: Cell::new(Stamp::ZERO) })
     }
 
     /// The address that it is bound to.
@@ -88,20 +91,30 @@ impl RtpSocket {
         mut take: impl FnMut(Datagram<'_>),
     ) {
         for _ in 0..most {
-            match buffer.0.next(&self.socket, clock) {
+            let looked = clock.now();
+            match buffer.0.next(&self.socket, clock, self.emptied.get()) {
                 Ok(Some((datagram, age))) => {
+                    self.emptied.set(datagram.arrival);
                     take(datagram);
                     if age < YOUNG {
                         return;
                     }
                 }
                 // Nothing more.
-                Ok(None) => return,
+                Ok(None) => return self.emptied.set(looked),
                 // An earlier datagram of ours has met a closed port (ICMP). What came is next.
                 Err(_) => {}
             }
         }
     }
+}
+
+/// When a datagram came that is `age` old at `now`, by a clock that may have been set meanwhile: it was
+/// not there at `emptied`.
+#[cfg(target_os = "linux")]
+fn arrival(now: Stamp, emptied: Stamp, age: Duration) -> Stamp {
+    let age = age.min(now.since(emptied));
+    Stamp::from_ns(now.ns().saturating_sub(age.as_nanos() as u64))
 }
 
 #[cfg(target_os = "linux")]
@@ -141,6 +154,7 @@ mod platform {
             &mut self,
             socket: &UdpSocket,
             clock: &Clock,
+            emptied: Stamp,
         ) -> io::Result<Option<(Datagram<'_>, Duration)>> {
             let mut slices = [IoSliceMut::new(&mut self.bytes[..])];
             let control = Some(&mut self.control[..]);
@@ -160,7 +174,7 @@ mod platform {
                 })
             });
             let age = stamped.and_then(age).unwrap_or_default();
-            let arrival = before(now, age);
+            let arrival = super::arrival(now, emptied, age);
             let from = message.address.and_then(|address| socket_addr(&address));
             let whole = !message.flags.contains(MsgFlags::MSG_TRUNC);
             let len = if whole { message.bytes } else { 0 };
@@ -175,12 +189,6 @@ mod platform {
         // Negative when the wall clock was set back meanwhile.
         let age = now - time;
         (age >= TimeSpec::from(Duration::ZERO)).then(|| age.into())
-    }
-
-    /// `age` before `now`; a packet cannot be older than what a tick may have to wait.
-    fn before(now: Stamp, age: Duration) -> Stamp {
-        let age = age.min(Duration::from_secs(1));
-        Stamp::from_ns(now.ns().saturating_sub(age.as_nanos() as u64))
     }
 
     fn socket_addr(address: &SockaddrStorage) -> Option<SocketAddr> {
@@ -202,7 +210,7 @@ mod platform {
     use std::net::UdpSocket;
     use std::time::Duration;
 
-    use stasis_bus::Clock;
+    use stasis_bus::{Clock, Stamp};
 
     use super::{Datagram, LARGEST};
 
@@ -225,6 +233,7 @@ mod platform {
             &mut self,
             socket: &UdpSocket,
             clock: &Clock,
+            _emptied: Stamp,
         ) -> io::Result<Option<(Datagram<'_>, Duration)>> {
             match socket.recv_from(&mut self.bytes[..]) {
                 Ok((len, from)) => {
@@ -271,6 +280,20 @@ mod tests {
         // them: not every time.
         let is_stamped = (0..100).any(|_| is_stamped_by_the_kernel());
         assert!(is_stamped || !cfg!(target_os = "linux"));
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_wall_clock_that_is_set_makes_no_datagram_older_than_the_last_look_or_younger_than_now() {
+        let (emptied, now) = (Stamp::from_ms(5_000), Stamp::from_ms(5_019));
+        let at = |age_ms| arrival(now, emptied, Duration::from_millis(age_ms)).ms();
+        assert_eq!([at(0), at(7), at(19)], [5_019, 5_012, 5_000]);
+        assert_eq!(at(3_600_000), 5_000, "set forward by an hour");
+        assert_eq!(arrival(now, emptied, Duration::MAX), emptied);
+        // After a stall of three seconds they are that old.
+        let now = Stamp::from_ms(8_000);
+        assert_eq!(arrival(now, emptied, Duration::from_millis(2_900)).ms(), 5_100);
+        assert_eq!(arrival(emptied, now, Duration::from_secs(9)), emptied, "never before 0");
     }
 
     #[test]

@@ -156,6 +156,14 @@ impl JitterBuffer {
         self.margins.tick(self.delay_ns(), self.tick_ns());
     }
 
+    /// A tick is left out: nobody hears what it should have played.
+    pub(crate) fn skip_tick(&mut self) {
+        if let Some(due) = self.due {
+            self.due = Some(due + Duration::from_nanos(self.tick_ns() as u64));
+            self.playhead += self.tick;
+        }
+    }
+
     /// The tick is over: the playhead is heard one tick later.
     pub(crate) fn end_tick(&mut self) {
         let tick = Duration::from_nanos(self.tick_ns() as u64);
@@ -478,6 +486,22 @@ mod tests {
         leg.take(77, 0xFFFF_FFFF, 160, 1);
         leg.take(78, 159, 160, 20);
         assert_eq!(leg.ticks(8), "..012345");
+    }
+
+    #[test]
+    fn ticks_that_are_left_out_are_not_heard_late_and_what_came_meanwhile_changes_nothing() {
+        for left_out in [1, 5, 20, 121u64] {
+            let mut leg = Leg::new();
+            (0..4).for_each(|n| assert_eq!(leg.packet(n), Queued::Waits));
+            assert_eq!(leg.ticks(3), "..0");
+            (0..left_out).for_each(|_| leg.0.skip_tick());
+            leg.1 += left_out;
+            let late = (4..3 + left_out).filter(|n| leg.packet(*n) == Queued::Late).count() as u64;
+            assert_eq!((late, leg.0.late()), (left_out.saturating_sub(3), late));
+            assert_eq!(leg.packet(3 + left_out), Queued::Waits);
+            let _ = leg.tick();
+            assert_eq!(leg.0.pending(), None);
+        }
     }
 
     #[test]

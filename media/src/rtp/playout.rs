@@ -148,6 +148,11 @@ impl Playout {
         }
     }
 
+    /// A tick is left out.
+    pub(crate) fn skip_tick(&mut self) {
+        self.buffer.skip_tick();
+    }
+
     /// Carries out one tick of an adjustment, in a pause if there is one in time. A held tick is
     /// filled here; after a skipped one playing goes on.
     fn adjust(&mut self, out: &mut [i16]) -> Option<FrameKind> {

@@ -201,6 +201,12 @@ impl RtpReceiver {
         self.leg.playout.tick_packet()
     }
 
+    /// A tick is left out, and nobody hears what it should have played; call it before packets that came
+    /// meanwhile are taken. Those of that time count as late.
+    pub fn skip_tick(&mut self) {
+        self.leg.playout.skip_tick();
+    }
+
     /// Whether a telephone event is in progress.
     pub fn key_is_down(&self) -> bool {
         self.leg.events.in_progress()

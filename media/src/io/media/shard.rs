@@ -135,6 +135,7 @@ impl Shell {
             for _ in 0..due.skipped {
                 self.engine.skip_tick();
             }
+            self.world.read_for(1 + due.skipped);
             self.take_parcels(due.at, &mut publisher);
             let open = self.carry_out(due.at, &mut publisher);
             self.engine.tick(due.at, &mut publisher, &mut self.world);

@@ -13,8 +13,10 @@ use crate::engine::{Order, Outside, Retired};
 use crate::id::{Arena, LegId};
 use crate::io::udp::{ReceiveBuffer, RtpSocket};
 
-/// Datagrams of one leg that are read in one tick; more wait for the next.
+/// Datagrams of one leg that are read for one tick; more wait for the next.
 const MOST_DATAGRAMS: usize = 32;
+/// Ticks whose datagrams are read at a time after a stall: more than a socket's buffer holds.
+const MOST_TICKS: usize = 50;
 
 /// What comes back from a media thread, to be dropped.
 pub(super) enum Returned {
@@ -29,6 +31,8 @@ pub(super) struct World {
     clock: Clock,
     sockets: Arena<RtpSocket>,
     buffer: ReceiveBuffer,
+    /// Datagrams of one leg that are read in this tick; more wait for the next.
+    most: usize,
     outbox: Producer<Returned>,
     counters: Arc<SharedCounters>,
 }
@@ -40,7 +44,19 @@ impl World {
         outbox: Producer<Returned>,
         counters: Arc<SharedCounters>,
     ) -> Self {
-        World { clock, sockets: Arena::new(legs), buffer: ReceiveBuffer::new(), outbox, counters }
+        World {
+            clock,
+            sockets: Arena::new(legs),
+            buffer: ReceiveBuffer::new(),
+            most: MOST_DATAGRAMS,
+            outbox,
+            counters,
+        }
+    }
+
+    /// The next tick reads what has come in the time of so many: after a stall, too.
+    pub(super) fn read_for(&mut self, ticks: u32) {
+        self.most = MOST_DATAGRAMS * MOST_TICKS.min(ticks as usize);
     }
 
     /// A leg has this socket.
@@ -76,7 +92,7 @@ impl World {
 impl Outside for World {
     fn receive(&mut self, leg: LegId, take: &mut dyn FnMut(&[u8], SocketAddr, Stamp)) {
         let Some(socket) = self.sockets.get(leg.0) else { return };
-        socket.receive(&mut self.buffer, &self.clock, MOST_DATAGRAMS, |datagram| {
+        socket.receive(&mut self.buffer, &self.clock, self.most, |datagram| {
             take(datagram.bytes, datagram.from, datagram.arrival);
         });
     }
