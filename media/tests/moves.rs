@@ -13,13 +13,13 @@ use common::room::{Dice, Phone, Room, SILENCE, Tone, join};
 use stasis_bus::{Bus, Settings, Topic};
 use stasis_media::LegId;
 use stasis_media::bridge::{RateChange, Tap};
-use stasis_media::codec::{Codec, EncodeSettings};
+use stasis_media::codec::Codec;
 use stasis_media::engine::{Engine, Order};
 use stasis_media::event::{Joined, Left, Moved, Muted};
 use stasis_media::frame::SampleRate;
 use stasis_media::io::{BridgeSettings, ControlError, Media, MediaSettings, RtpLeg};
 use stasis_media::leg::Direction;
-use stasis_media::rtp::{Packet, Payloads, ReceiveSettings};
+use stasis_media::rtp::{Packet, Payloads};
 use stasis_media::schedule::PERIOD;
 use stasis_media::sound::Playback;
 use stasis_media::wav::{Pcm, Player, Repeat};
@@ -169,11 +169,8 @@ fn what_has_no_room_or_is_not_there_is_not_taken() {
 fn party(media: &Media, topic: &Topic, codec: Codec) -> (LegId, UdpSocket, SocketAddr) {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     socket.set_nonblocking(true).unwrap();
-    let remote = Some(socket.local_addr().unwrap());
-    let payloads = Payloads::of(&[codec]).unwrap();
-    let receive = ReceiveSettings { remote, payloads, ..Default::default() };
-    let local = "127.0.0.1:0".parse().unwrap();
-    let leg = RtpLeg { local, receive, encoding: EncodeSettings::default(), ssrc: 7 };
+    let (local, remote) = ("127.0.0.1:0".parse().unwrap(), socket.local_addr().unwrap());
+    let leg = RtpLeg::external(local, remote, Payloads::of(&[codec]).unwrap(), 7);
     let (id, address) = media.add_rtp_leg(leg, topic).unwrap();
     (id, socket, address)
 }

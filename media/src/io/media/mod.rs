@@ -41,6 +41,28 @@ use shard::{Shard, Wiring};
 
 /// Running media threads, as the control side sees them. Orders take effect within one tick. Dropping
 /// it stops the threads and waits for them.
+///
+/// ```
+/// use stasis_bus::{Bus, Settings};
+/// use stasis_media::io::{BridgeSettings, Media, MediaSettings, RtpLeg};
+/// use stasis_media::sound::{Playlist, tone};
+/// use stasis_media::frame::SampleRate;
+/// use stasis_media::wav::Repeat;
+///
+/// let bus = Bus::new(Settings::default())?;
+/// let media = Media::start(&bus, MediaSettings::default())?;
+/// let calls = bus.topic("calls"); // subscribe to it for all that happens
+/// let room = media.add_bridge(BridgeSettings::default(), &calls)?;
+/// for ssrc in [7, 8] {
+///     // It is answered where it sends from; tell the party to send to `port`.
+///     let (leg, port) = media.add_rtp_leg(RtpLeg::listening("127.0.0.1:0".parse()?, ssrc), &calls)?;
+///     media.join(leg, room)?;
+/// }
+/// let beep = tone("beep", "us")?.render(SampleRate::Hz8000);
+/// media.play(room, Playlist::new(SampleRate::Hz8000, vec![beep], Repeat::Once))?;
+/// media.clear();
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Media {
     // Dropped first: it has the office, too.
     _keeper: Option<Keeper>,

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use crate::bridge::BridgeKind;
 use crate::codec::EncodeSettings;
 use crate::frame::SampleRate;
-use crate::rtp::ReceiveSettings;
+use crate::rtp::{Payloads, ReceiveSettings};
 
 /// How media threads are made.
 #[derive(Clone, Debug)]
@@ -58,6 +58,21 @@ pub struct RtpLeg {
     pub encoding: EncodeSettings,
     /// The stream that it sends.
     pub ssrc: u32,
+}
+
+impl RtpLeg {
+    /// One that speaks PCMU, PCMA and telephone events with whoever sends to `local` first.
+    pub fn listening(local: SocketAddr, ssrc: u32) -> Self {
+        let receive = ReceiveSettings::default();
+        RtpLeg { local, receive, encoding: EncodeSettings::default(), ssrc }
+    }
+
+    /// One that speaks `payloads` with `remote` and nobody else, and speaks first: an external media
+    /// server, say, that sends nothing before it is sent something.
+    pub fn external(local: SocketAddr, remote: SocketAddr, payloads: Payloads, ssrc: u32) -> Self {
+        let receive = ReceiveSettings { remote: Some(remote), payloads, ..Default::default() };
+        RtpLeg { receive, ..RtpLeg::listening(local, ssrc) }
+    }
 }
 
 /// The rate that a bridge mixes at.
