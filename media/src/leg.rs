@@ -7,6 +7,7 @@
 mod digits;
 mod lane;
 mod listener;
+mod near;
 mod relay;
 mod settings;
 mod voice;
@@ -17,6 +18,7 @@ use stasis_bus::{RtPublisher, Stamp, Topic};
 
 pub use lane::Rates;
 pub(crate) use lane::{Blend, Era, Lane, between, convert};
+pub(crate) use near::Near;
 pub use settings::{Direction, LegSetting, Role};
 
 use crate::bridge::{Tap, TapDirection, Taps};

@@ -8,6 +8,7 @@
 //! - `message`: the shared, immutable message, counted by one write a publish.
 //! - `shown`: a value that the control side replaces while real-time readers read it for nothing.
 //! - `pool`, `free_stack`: preallocated message cells for a publisher that may not allocate.
+//! - [`prefetch()`]: a hint to the processor.
 //!
 //! # The ring's story
 //! Every slot carries a stamp that says whose turn it is (see `slot`), and the tail word holds the
@@ -41,6 +42,7 @@ mod free_stack;
 mod lease;
 mod message;
 mod pool;
+mod prefetch;
 mod shown;
 mod slot;
 
@@ -58,6 +60,7 @@ pub use self::message::Message;
 pub(crate) use self::message::{Meta, Shares};
 pub use self::pool::CELL_PAYLOAD;
 pub(crate) use self::pool::CellPool;
+pub use self::prefetch::prefetch;
 #[cfg(not(loom))]
 pub(crate) use self::shown::{Pass, Reader, Readers, Shown};
 #[cfg(loom)]

@@ -17,7 +17,7 @@ use super::{BridgeKind, Room};
 use crate::engine::Outside;
 use crate::frame::SampleRate;
 use crate::id::{Arena, BridgeId, LegId};
-use crate::leg::{Blend, Era, Leg, Role};
+use crate::leg::{Blend, Era, Leg, Near, Role};
 use crate::sound::Sounds;
 
 /// All that a bridge needs while somebody is in it; some 60 KB. Made where allocation is allowed.
@@ -277,7 +277,9 @@ impl Mixer {
             Era::Present => &mut self.sum,
         };
         sum.begin();
-        for member in self.seats.members() {
+        let members = self.seats.members();
+        for (at, member) in members.iter().enumerate() {
+            look_ahead(&members[at..], legs, Near::Hear);
             let Some(leg) = legs.get_mut(member.0) else { continue };
             first(leg);
             let allowed = self.talkers.allows(setting.most_talkers, *member)
@@ -323,7 +325,9 @@ impl Mixer {
                 }
             }
         }
-        for member in self.seats.members() {
+        let members = self.seats.members();
+        for (at, member) in members.iter().enumerate() {
+            look_ahead(&members[at..], legs, Near::Send);
             let Some(leg) = legs.get_mut(member.0) else { continue };
             if leg.is_sent() || (era == Era::Past && leg.leaves().is_some()) {
                 continue;
@@ -352,6 +356,15 @@ impl Mixer {
                 let mix = sum.less(leg.said(Era::Past, id));
                 leg.hear(Era::Past, id, mix, Blend::Falling);
             }
+        }
+    }
+}
+
+/// Brings the memory of those near whose turn is next; the first has it now.
+fn look_ahead(members: &[LegId], legs: &Arena<Leg>, near: Near) {
+    for (step, ahead) in Near::AHEAD.into_iter().enumerate() {
+        if let Some(leg) = members.get(ahead).and_then(|next| legs.get(next.0)) {
+            leg.come_near(near, step);
         }
     }
 }

@@ -8,6 +8,8 @@
 use crate::frame::SampleRate;
 use std::array;
 
+use stasis_bus::ring::prefetch;
+
 /// What is remembered of the sound played: 40 ms, in samples at 8 kHz as all that follows.
 const HISTORY: usize = 320;
 /// Pitch periods looked for: 200 Hz down to 50 Hz.
@@ -55,6 +57,13 @@ impl Concealer {
             gain: 0.0,
             step: 0.0,
             join_left: 0,
+        }
+    }
+
+    /// Brings near where the next tick is remembered.
+    pub(crate) fn prefetch(&self) {
+        if let Some(next) = self.history.get(self.oldest..) {
+            next.chunks(32).take(6).for_each(|line| prefetch(&line[0], 1));
         }
     }
 

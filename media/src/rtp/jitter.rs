@@ -193,6 +193,12 @@ impl JitterBuffer {
         Some((slot.payload_type, slot.samples(), self.slots.payload(slot)))
     }
 
+    /// Brings near what a packet and a tick will touch.
+    pub(crate) fn prefetch(&self) {
+        // The packet that was played last is still in its slot.
+        self.slots.prefetch(self.end, self.next + 1);
+    }
+
     /// The adjustment that waits, and whether it may not wait longer for a pause in the sound.
     pub(crate) fn pending(&self) -> Option<(Adjust, bool)> {
         self.margins.pending()

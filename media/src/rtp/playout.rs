@@ -115,6 +115,12 @@ impl Playout {
         self.buffer.new_stream();
     }
 
+    /// Brings near what a packet and a tick will touch.
+    pub(crate) fn prefetch(&self) {
+        self.buffer.prefetch();
+        self.concealer.prefetch();
+    }
+
     /// Takes a packet.
     pub(crate) fn insert(&mut self, packet: &Incoming) -> Queued {
         self.buffer.insert(packet)

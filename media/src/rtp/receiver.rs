@@ -196,6 +196,11 @@ impl RtpReceiver {
         kind
     }
 
+    /// Brings near what a packet and a tick will touch beside this struct.
+    pub(crate) fn prefetch(&self) {
+        self.leg.playout.prefetch();
+    }
+
     /// The packet that the newest tick is; none when it is parts of several, or was made up.
     pub(crate) fn tick_packet(&self) -> Option<TickPacket<'_>> {
         self.leg.playout.tick_packet()

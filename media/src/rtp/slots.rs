@@ -5,6 +5,7 @@
 //! processor's cache. A longer payload takes one of a few long places.
 
 use super::packet::MAX_PAYLOAD;
+use stasis_bus::ring::prefetch;
 
 /// Packets that one buffer can hold: 1.28 s of 20 ms packets. A power of two.
 pub(crate) const SLOTS: u64 = 64;
@@ -102,6 +103,14 @@ impl Slots {
         let (len, samples) = (payload.len() as u16, samples.clamp(0, u32::MAX.into()) as u32);
         self.slots[at(index)] = Slot { index, media, samples, len, full: true, payload_type, long };
         true
+    }
+
+    /// Brings the slots of these near: one that is to be filled, and one that is to be read.
+    pub(crate) fn prefetch(&self, fills: u64, reads: u64) {
+        for index in [fills, reads] {
+            prefetch(&self.slots[at(index)], 1);
+            prefetch(&self.short[at(index)], 3);
+        }
     }
 
     /// Empties the slot of `index`.
