@@ -9,7 +9,8 @@
 //!
 //! - Who sits down goes from its own encoder to the leader's, which has heard the same. Yet they
 //!   never come to remember the same, so he waits for a quiet moment, in which the seam is as soft as
-//!   the sound: a pause of the talkers. Where there is none (music), he sits down after 10 s.
+//!   the sound: a pause of the talkers. Where there is none (music), he sits down after 10 s. Who joins
+//!   the bridge in silence sits down in his second tick.
 //! - Who gets up, which has to happen at once, because it begins to speak and may not hear itself,
 //!   takes a copy of what the leader's encoder remembers (G.722: there is no seam), or begins anew with
 //!   the tick before, and then makes a packet that does not lean on others (Opus, whose memory cannot

@@ -68,6 +68,9 @@ pub(crate) enum Blend {
     Unheard,
 }
 
+/// Ticks for which who has come in silence is new: 200 ms.
+const FRESH: u8 = 10;
+
 /// A leg's way into one mix and back. What each tick looks at comes first, in one line of the cache.
 #[repr(C)]
 pub(crate) struct Lane {
@@ -84,6 +87,9 @@ pub(crate) struct Lane {
     silent: bool,
     /// Ticks of silence in a row that its converter has taken.
     quiet: u8,
+    /// Whether anything was said by it, and for how many ticks it has been there.
+    spoke: bool,
+    age: u8,
     /// The leg and the bridge have the same rate.
     same_rate: bool,
     /// What the leg says goes to the bridge as it comes.
@@ -107,6 +113,8 @@ impl Lane {
             leaving: false,
             silent: true,
             quiet: 0,
+            spoke: false,
+            age: 0,
             same_rate: rates.are_same(),
             as_it_comes: false,
             rates,
@@ -116,8 +124,8 @@ impl Lane {
 
     /// A lane that is to take the place of this one, in the same state, by other converters.
     pub(crate) fn next(&self, rates: Box<Rates>) -> Self {
-        let Lane { bridge, gate, ear, quiet, .. } = *self;
-        Lane { gate, ear, quiet, ..Lane::new(bridge, rates) }
+        let Lane { bridge, gate, ear, quiet, spoke, age, .. } = *self;
+        Lane { gate, ear, quiet, spoke, age, ..Lane::new(bridge, rates) }
     }
 
     /// Brings what the leg says to the bridge. `allowed`: whether the others may hear it.
@@ -130,8 +138,10 @@ impl Lane {
         self.quiet = if silent { self.quiet.saturating_add(1) } else { 0 };
         let is_whole = self.gate.is_open() && !self.leaving;
         self.as_it_comes = is_whole && self.same_rate && !silent;
+        self.spoke |= !silent;
+        self.age = self.age.saturating_add(1);
         // A converter holds back a part of one tick.
-        self.silent = self.quiet > 1;
+        self.silent = self.quiet > 1 || !self.spoke;
         if self.silent {
             if self.quiet == 2 {
                 self.said.samples_mut().fill(0);
@@ -158,6 +168,11 @@ impl Lane {
     pub(crate) fn said<'a>(&'a self, voice: &'a Frame) -> Option<&'a Frame> {
         let said = if self.as_it_comes { voice } else { &self.said };
         (!self.silent).then_some(said)
+    }
+
+    /// Whether it has only just been entered, and nothing was said by it.
+    pub(crate) fn is_fresh(&self) -> bool {
+        !self.spoke && self.age <= FRESH
     }
 
     /// Whether sound goes both ways as it is.

@@ -55,6 +55,10 @@ impl Leg {
     pub(crate) fn may_sit(&self, quiet: bool) -> bool {
         let Edge::Rtp(rtp) = &self.edge else { return false };
         let remembers = rtp.sender.codec().is_some_and(Codec::remembers);
+        // Who has only just begun to hear hears no seam.
+        if self.seat.waits > 0 && self.present.as_ref().is_some_and(|lane| lane.is_fresh()) {
+            return true;
+        }
         // Its converter must have forgotten what it said: that takes a tick.
         match self.seat.waits {
             0..=1 => false,
