@@ -5,7 +5,7 @@ CARGO := cargo
 ARGS :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test setup check lint doc unit benches loom shuttle stress bench soak
+.PHONY: help demo test setup check lint doc unit benches loom shuttle stress hours bench soak
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -44,6 +44,9 @@ shuttle: ## Run the whole bus by a random scheduler (STASIS_SHUTTLE_ITERATIONS=1
 
 stress: ## Stress the bus (SECONDS=600)
 	STASIS_STRESS_SECONDS=$(or $(SECONDS),60) $(CARGO) test --locked --release --test stress -- --nocapture
+
+hours: ## Run a conference for eight hours of virtual time (HOURS=8), in about ten minutes
+	STASIS_VIRTUAL_HOURS=$(or $(HOURS),8) $(CARGO) test --locked --release -p stasis-media --test hours -- --nocapture
 
 bench: setup ## Measure (BENCH=fanout for one of them)
 	$(CARGO) bench --locked $(if $(BENCH),--bench $(BENCH),--benches)
