@@ -110,7 +110,7 @@ struct Findings {
 /// What keeps it from running.
 pub fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     if let [_, .., last] = machine::cpus()[..] {
-        machine::pin(last);
+        machine::pin(&[last]);
     }
     let mut wire = Wire::open()?;
     tell(json!({ "ports": wire.ports()? }));
