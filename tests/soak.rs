@@ -7,6 +7,8 @@ mod soak {
     mod allocations;
     mod args;
     mod figures;
+    mod floor;
+    mod join_figures;
     mod machine;
     mod numbers;
     mod pilots;
@@ -14,5 +16,7 @@ mod soak {
     mod plots;
     mod progress;
     mod report;
+    mod rows;
+    mod summary;
     mod voices;
 }

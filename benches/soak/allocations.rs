@@ -1,12 +1,15 @@
-//! Counts what the media thread allocates and frees. Libraries in C that it calls have their own
+//! Counts what the media threads allocate and free. Libraries in C that it calls have their own
 //! allocator and are not seen here; `media/tests` has a test that sees them.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering::Relaxed};
 
-/// The thread that is watched; 0: none yet.
-static WATCHED: AtomicI32 = AtomicI32::new(0);
+use super::args::MOST_THREADS;
+
+/// The threads that are watched; 0: none.
+static WATCHED: [AtomicI32; MOST_THREADS as usize] =
+    [const { AtomicI32::new(0) }; MOST_THREADS as usize];
 static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
 static FREES: AtomicU64 = AtomicU64::new(0);
 
@@ -16,20 +19,21 @@ thread_local! {
     static THIS: Cell<i32> = const { Cell::new(0) };
 }
 
-/// Counts from here on what the thread of this number does.
-pub fn watch(tid: i32) {
+/// Counts from here on what the threads of these numbers do; no more than there is room for.
+pub fn watch(tids: &[i32]) {
     // Relaxed, as all here: nothing is read because of it.
-    WATCHED.store(tid, Relaxed);
+    for (at, watched) in WATCHED.iter().enumerate() {
+        watched.store(tids.get(at).copied().unwrap_or(0), Relaxed);
+    }
 }
 
-/// Allocations and frees of the watched thread so far. Growing a block counts as one of each.
+/// Allocations and frees of the watched threads so far. Growing a block counts as one of each.
 pub fn counts() -> (u64, u64) {
     (ALLOCATIONS.load(Relaxed), FREES.load(Relaxed))
 }
 
 fn count(allocations: u64, frees: u64) {
-    let watched = WATCHED.load(Relaxed);
-    if watched == 0 {
+    if WATCHED[0].load(Relaxed) == 0 {
         return;
     }
     // A thread that is being torn down is not the one that is watched.
@@ -39,7 +43,7 @@ fn count(allocations: u64, frees: u64) {
         }
         this.get()
     });
-    if this == Ok(watched) {
+    if this.is_ok_and(|this| WATCHED.iter().any(|watched| watched.load(Relaxed) == this)) {
         ALLOCATIONS.fetch_add(allocations, Relaxed);
         FREES.fetch_add(frees, Relaxed);
     }
@@ -83,15 +87,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_watched_thread_is_counted() {
+    fn only_watched_threads_are_counted() {
         let work = || drop(std::hint::black_box(Box::new(1)));
-        watch(rustix::thread::gettid().as_raw_nonzero().get());
+        watch(&[rustix::thread::gettid().as_raw_nonzero().get()]);
         let before = counts();
         std::thread::scope(|scope| scope.spawn(work).join().unwrap());
         let others = counts(); // of which starting a thread is our own
         work();
         let after = counts();
-        watch(0);
+        watch(&[]);
         assert_eq!((after.0 - others.0, after.1 - others.1), (1, 1));
         assert!(others.0 - before.0 < 50);
     }

@@ -5,6 +5,9 @@ use std::path::PathBuf;
 use clap::{Parser, ValueEnum};
 use stasis_media::codec::Codec;
 
+/// Media threads, at most.
+pub const MOST_THREADS: i64 = 16;
+
 /// Runs a media thread under load, and checks everything that comes back.
 ///
 /// Exit code 0: all went well; 1: ticks were missed, or something was lost or wrong; 2: it could not
@@ -13,8 +16,8 @@ use stasis_media::codec::Codec;
 #[derive(Parser, Clone, Debug)]
 #[command(name = "soak")]
 pub struct Args {
-    /// RTP legs in all, spread evenly over the rooms
-    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=25_000))]
+    /// RTP legs in all, spread evenly over the rooms; 0 with `--idle-rooms`
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(0..=25_000))]
     pub legs: u32,
     /// Mixing bridges [default: one for every ten legs]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
@@ -22,6 +25,13 @@ pub struct Args {
     /// How many speak in each room, the others only listen and send nothing [default, and 0: all]
     #[arg(long, value_name = "T")]
     pub talkers: Option<u32>,
+    /// So many more bridges, in which nobody is
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(value_parser = clap::value_parser!(u32).range(0..=100_000))]
+    pub idle_rooms: u32,
+    /// Media threads, over which legs and rooms are spread
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=MOST_THREADS))]
+    pub threads: u32,
     /// What all legs speak
     #[arg(long, value_enum, default_value = "pcmu")]
     pub codec: CodecName,
@@ -46,6 +56,12 @@ pub struct Args {
     /// Writes a page with figures and plots to this folder
     #[arg(long, value_name = "DIR")]
     pub report: Option<PathBuf>,
+    /// Adds one line of a table to this file: the name, and the main figures
+    #[arg(long, value_name = "FILE", requires = "name")]
+    pub summary: Option<PathBuf>,
+    /// What that line is to begin with
+    #[arg(long)]
+    pub name: Option<String>,
     /// Is the load's process
     #[arg(long, hide = true)]
     pub generate: bool,
@@ -93,14 +109,14 @@ impl Args {
         Args::parse_from(words.iter().chain(&options))
     }
 
-    /// Rooms, never more than legs.
+    /// Rooms with legs in them, never more than legs.
     pub fn rooms(&self) -> u32 {
-        self.rooms.unwrap_or(self.legs / 10).clamp(1, self.legs)
+        self.rooms.unwrap_or(self.legs / 10).max(1).min(self.legs)
     }
 
     /// Who speaks in each room, at most; everybody when there are fewer.
     pub fn talkers(&self) -> u32 {
-        let most = self.legs.div_ceil(self.rooms());
+        let most = self.legs.div_ceil(self.rooms().max(1));
         self.talkers.filter(|talkers| *talkers > 0).map_or(most, |talkers| talkers.min(most))
     }
 
@@ -109,7 +125,7 @@ impl Args {
         let mut words = vec!["--generate".into()];
         let numbers = [
             ("--legs", u64::from(self.legs)),
-            ("--rooms", u64::from(self.rooms())),
+            ("--rooms", u64::from(self.rooms().max(1))),
             ("--talkers", u64::from(self.talkers())),
             ("--seconds", self.seconds),
         ];
@@ -136,13 +152,17 @@ mod tests {
         assert_eq!((args.rooms(), args.talkers()), (3, 1));
         let args = Args::parse_from(["soak", "--legs", "20", "--rooms", "2", "--talkers", "3"]);
         assert_eq!(args.talkers(), 3);
-        assert!(Args::try_parse_from(["soak", "--legs", "0"]).is_err());
+        let args = Args::parse_from(["soak", "--legs", "0", "--idle-rooms", "5", "--rooms", "3"]);
+        assert_eq!((args.rooms(), args.talkers()), (0, 0));
+        assert!(Args::try_parse_from(["soak", "--threads", "0"]).is_err());
+        assert!(Args::try_parse_from(["soak", "--summary", "file"]).is_err(), "without a name");
         assert!(Args::try_parse_from(["soak", "--codec", "gsm"]).is_err());
     }
 
     #[test]
     fn the_load_s_process_is_asked_for_the_same_run() {
-        for words in [&["soak", "--dtmf", "--codec", "opus"][..], &["soak", "--rooms", "7"]] {
+        let lines = ["soak --dtmf --codec opus", "soak --rooms 7", "soak --legs 0 --idle-rooms 9"];
+        for words in lines.map(|line| line.split(' ')) {
             let args = Args::parse_from(words);
             let told = Args::parse_from(["soak".into()].into_iter().chain(args.for_generator()));
             assert!(told.generate && !args.generate);

@@ -20,6 +20,9 @@ use stasis_media::rtp::{Payloads, ReceiveSettings};
 use stasis_media::{BridgeId, LegId};
 
 use super::args::Args;
+use super::join_figures::{self, JoinFigures};
+use super::joins::Joins;
+use super::machine;
 use super::plan::{Part, digits_of, plan};
 use super::record::Recordings;
 
@@ -89,6 +92,9 @@ pub struct Engine {
     told: Arc<Mutex<Told>>,
     slow: Option<Subscription>,
     recordings: Option<Recordings>,
+    joins: Option<Joins>,
+    /// Memory for each room in which nobody is, in bytes, if there is nothing else.
+    pub idle_room_bytes: Option<f64>,
     churned: Arc<AtomicU64>,
     stop_churn: Arc<AtomicBool>,
     _forwards: Vec<Forward>,
@@ -104,13 +110,21 @@ impl Engine {
         let bus = Bus::new(Settings::default())?;
         let all = bus.topic("all");
         let (legs, rooms) = (parts.len(), args.rooms() as usize);
-        let cells = (2 * ROOM_FOR_EVENTS + ROOM_FOR_SLOW + 16 * legs) as u32;
-        let settings = MediaSettings { legs, bridges: rooms, cells, ..Default::default() };
-        let media = Arc::new(Media::start(&bus, settings)?);
+        // Without legs there is hardly an event.
+        let waiting = if legs == 0 { ROOM_FOR_SLOW } else { 2 * ROOM_FOR_EVENTS + ROOM_FOR_SLOW };
+        let settings = MediaSettings {
+            threads: args.threads as usize,
+            legs: legs + join_figures::LEGS as usize,
+            bridges: rooms + args.idle_rooms as usize + 1,
+            cells: (waiting + 16 * legs) as u32,
+            ..Default::default()
+        };
         let told = Arc::<Mutex<Told>>::default();
         // All legs at once have something to tell when they go.
         let room = ROOM_FOR_EVENTS.max(8 * legs);
         let events = all.subscribe().capacity(room).callback(note(told.clone()))?;
+        let before_kb = machine::rss_kb();
+        let media = Arc::new(Media::start(&bus, settings)?);
         let mut engine = Engine {
             _forwards: vec![bus.topic("media").forward_to(&all)?],
             bus,
@@ -124,10 +138,16 @@ impl Engine {
             told,
             slow: None,
             recordings: None,
+            joins: None,
+            idle_room_bytes: None,
             churned: Arc::default(),
             stop_churn: Arc::default(),
         };
         engine.furnish(args, ports)?;
+        if legs == 0 {
+            let bytes = 1_024 * machine::rss_kb().saturating_sub(before_kb);
+            engine.idle_room_bytes = Some(bytes as f64 / f64::from(args.idle_rooms));
+        }
         if args.slow_subscriber {
             engine.slow = Some(engine.never_returning()?);
         }
@@ -149,7 +169,7 @@ impl Engine {
     fn furnish(&mut self, args: &Args, ports: &[u16]) -> Result<(), Box<dyn Error>> {
         let payloads = Payloads::of(&[args.codec.codec()])?;
         let mut topics = Vec::new();
-        for number in 0..args.rooms() {
+        for number in 0..args.rooms() + args.idle_rooms {
             let topic = self.bus.topic(&format!("room-{number}"));
             self._forwards.push(topic.forward_to(&self.all)?);
             let add = || self.media.add_bridge(BridgeSettings::default(), &topic);
@@ -174,10 +194,28 @@ impl Engine {
             self.legs.push(leg);
             self.wires.push((local.port(), ssrc));
         }
+        // From here on only those in which somebody is.
+        self.rooms.truncate(args.rooms() as usize);
         if args.record {
             self.recordings = Some(Recordings::start(&self.media, &self.rooms, &self.all)?);
         }
         Ok(())
+    }
+
+    /// Begins to measure how soon who joins is heard.
+    ///
+    /// # Errors
+    /// What keeps it from running.
+    pub fn measure_joins(&mut self, seconds: u64) -> Result<(), Box<dyn Error>> {
+        // Nobody subscribes to it: its events are not those that are counted.
+        let topic = self.bus.topic("joins");
+        self.joins = Some(Joins::start(&self.media, self.bus.clock(), &topic, seconds)?);
+        Ok(())
+    }
+
+    /// What came of it.
+    pub fn end_joins(&mut self) -> JoinFigures {
+        self.joins.take().map(Joins::finish).unwrap_or_default()
     }
 
     /// Begins to have legs leave and join; those that are looked at stay.

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 use stasis_media::io::LatenessSnapshot;
 
-use super::progress::time;
+use super::join_figures::{self, JoinFigures};
 
 /// Above it the figures say more of the host than of us.
 const MOST_STEAL_PERCENT: f64 = 1.0;
@@ -53,26 +53,53 @@ pub struct Figures {
     /// Packets that came to the engine too late or not at all, from the load's beginning on.
     pub lost_to_engine: u64,
     pub churned: u64,
+    pub threads: u64,
+    /// Rooms in which nobody is, and the memory for each in bytes, if there is nothing else.
+    pub idle_rooms: u64,
+    pub idle_room_bytes: Option<f64>,
+    /// What the kernel alone takes for a leg and tick, in the same run; none without legs.
+    pub kernel_floor_us: Option<f64>,
+    pub joins: JoinFigures,
     /// What the load's process found.
     pub load: Map<String, Value>,
 }
 
 impl Figures {
     /// A number that the load's process found.
-    fn found(&self, name: &str) -> u64 {
+    pub fn found(&self, name: &str) -> u64 {
         self.load.get(name).and_then(Value::as_u64).unwrap_or(0)
     }
 
-    fn found_f64(&self, name: &str) -> Option<f64> {
+    /// The same, with what is behind the point.
+    pub fn found_f64(&self, name: &str) -> Option<f64> {
         self.load.get(name).and_then(Value::as_f64)
     }
 
-    fn cpu_us_per_leg_tick(&self) -> f64 {
-        self.media_cpu_ns as f64 / 1e3 / (self.ticks * self.legs).max(1) as f64
+    /// Ticks of all legs, with those by which joins are measured.
+    fn leg_ticks(&self) -> f64 {
+        let legs = self.legs + u64::from(join_figures::LEGS);
+        (self.ticks * legs).max(1) as f64 / self.threads.max(1) as f64
     }
 
-    fn percent(&self, cpu_ns: u64) -> f64 {
+    /// Microseconds of the media threads for one leg and tick; none without legs.
+    pub fn cpu_us_per_leg_tick(&self) -> Option<f64> {
+        (self.legs > 0).then(|| self.media_cpu_ns as f64 / 1e3 / self.leg_ticks())
+    }
+
+    /// How much of that is not the kernel's, and how many times the kernel's the whole is.
+    pub fn over_floor(&self) -> Option<(f64, f64)> {
+        let (cpu, floor) = self.cpu_us_per_leg_tick().zip(self.kernel_floor_us)?;
+        Some((cpu - floor, cpu / floor.max(1e-3)))
+    }
+
+    /// Of one processor.
+    pub fn percent(&self, cpu_ns: u64) -> f64 {
         100.0 * cpu_ns as f64 / self.elapsed_ns.max(1) as f64
+    }
+
+    /// Of one processor, with nobody in any room.
+    pub fn idle_cpu_percent(&self) -> Option<f64> {
+        (self.legs == 0).then(|| self.percent(self.media_cpu_ns))
     }
 
     /// Whether the host took so much time away that nothing was learned.
@@ -97,13 +124,14 @@ impl Figures {
             (wrong_legs, "legs had other digits told of than were sent"),
             (sent.abs_diff(heard), "digits more or less were told of than were sent"),
             (self.recordings_failed.unwrap_or(0), "recordings failed"),
+            (self.joins.late(), "times who joined was not heard within two ticks"),
         ];
         let mut told: Vec<String> = troubles
             .into_iter()
             .filter(|(count, _)| *count > 0)
             .map(|(count, what)| format!("{count} {what}"))
             .collect();
-        if self.found("windows") == 0 {
+        if self.legs > 0 && self.found("windows") == 0 {
             told.push("no stream could be looked at".into());
         }
         if self.digits.is_some_and(|(sent, ..)| sent == 0) {
@@ -126,13 +154,14 @@ impl Figures {
         let mut line = Map::new();
         let mut put = |name: &str, value: Value| line.insert(name.into(), value);
         let round = |value: f64| json!((value * 1e4).round() / 1e4);
+        let rounded = |value: Option<f64>| json!(value.map(round));
         put("legs", json!(self.legs));
         put("ticks", json!(self.ticks));
         put("missed_ticks", json!(self.missed_ticks));
         put("lateness_p50_us", json!(self.lateness.percentile_us(50.0)));
         put("lateness_p99_us", json!(self.lateness.percentile_us(99.0)));
         put("lateness_max_us", json!(self.lateness.max_us()));
-        put("cpu_us_per_leg_tick", round(self.cpu_us_per_leg_tick()));
+        put("cpu_us_per_leg_tick", round(self.cpu_us_per_leg_tick().unwrap_or(0.0)));
         put("media_thread_allocs", json!(self.media_thread_allocs));
         put("events_published", json!(self.events_published));
         put("events_dropped", json!(self.events_dropped));
@@ -160,97 +189,26 @@ impl Figures {
         put("media_cpu_percent", round(self.percent(self.media_cpu_ns)));
         put("process_cpu_percent", round(self.percent(self.process_cpu_ns)));
         let process_us = self.process_cpu_ns as f64 / 1e3;
-        put("process_us_per_leg_tick", round(process_us / (self.ticks * self.legs).max(1) as f64));
+        put("process_us_per_leg_tick", round(process_us / self.leg_ticks()));
         put("lost_to_engine", json!(self.lost_to_engine));
         put("send_errors", json!(self.send_errors));
         put("slow_subscriber_dropped", json!(self.slow_subscriber_dropped));
         put("recordings_failed", json!(self.recordings_failed));
         put("churned", json!(self.churned));
+        put("threads", json!(self.threads));
+        let over_floor = self.over_floor();
+        put("kernel_floor_us", rounded(self.kernel_floor_us));
+        put("over_floor_us", rounded(over_floor.map(|(us, _)| us)));
+        put("times_floor", rounded(over_floor.map(|(_, times)| times)));
+        put("idle_rooms", json!(self.idle_rooms));
+        put("idle_cpu_percent", rounded(self.idle_cpu_percent()));
+        put("idle_room_bytes", rounded(self.idle_room_bytes));
+        put("joins", json!(self.joins.ticks.len()));
+        put("join_to_mix_ticks", rounded(self.joins.max()));
+        put("join_to_mix_median_ticks", rounded(self.joins.median()));
+        put("joins_late", json!(self.joins.late()));
         put("load", Value::Object(self.load.clone()));
         Value::Object(line)
-    }
-
-    /// The same for people: what, and how much.
-    pub fn rows(&self) -> Vec<(&'static str, String)> {
-        let late = |percent| time(self.lateness.percentile_us(percent));
-        let mut rows = vec![
-            (
-                "legs, rooms, talkers in each",
-                format!("{}, {}, {}", self.legs, self.rooms, self.talkers),
-            ),
-            ("codec", self.codec.clone()),
-            ("measured", format!("{} s, {} ticks", self.seconds, self.ticks)),
-            ("missed ticks, left out", format!("{}, {}", self.missed_ticks, self.skipped_ticks)),
-            (
-                "lateness p50, p99, p99.9, max",
-                format!(
-                    "{}, {}, {}, {}",
-                    late(50.0),
-                    late(99.0),
-                    late(99.9),
-                    time(self.lateness.max_us())
-                ),
-            ),
-            ("CPU a leg and tick", format!("{:.2} µs", self.cpu_us_per_leg_tick())),
-            (
-                "CPU of the media thread, process",
-                format!(
-                    "{:.1} %, {:.1} % of one processor",
-                    self.percent(self.media_cpu_ns),
-                    self.percent(self.process_cpu_ns)
-                ),
-            ),
-            (
-                "media thread's allocations, frees",
-                format!("{}, {}", self.media_thread_allocs, self.media_thread_frees),
-            ),
-            (
-                "events published, dropped",
-                format!("{}, {}", self.events_published, self.events_dropped),
-            ),
-            (
-                "packets to the engine, from it",
-                format!("{}, {}", self.found("sent"), self.found("received")),
-            ),
-            ("late or lost on the way to it", self.lost_to_engine.to_string()),
-            ("gaps in what it sent", self.found("gaps").to_string()),
-            (
-                "right mix, by sample",
-                format!(
-                    "{} of {} legs looked at, {} windows, {} of them wrong",
-                    self.found("sampled"),
-                    self.legs,
-                    self.found("windows"),
-                    self.found("failures")
-                ),
-            ),
-            (
-                "memory at first, at last",
-                format!("{} kB, {} kB", self.rss_start_kb, self.rss_end_kb),
-            ),
-            ("taken away by the host", format!("{:.2} %", self.steal_percent)),
-        ];
-        if let (Some(level), Some(own)) =
-            (self.found_f64("worst_level_db"), self.found_f64("worst_own_db"))
-        {
-            let heard = format!("others {level:+.2} dB off, its own {:.0} dB below", -own);
-            rows.push(("the worst heard", heard));
-        }
-        if let Some((sent, heard, wrong_legs)) = self.digits {
-            let heard = format!("{sent}, {heard}; {wrong_legs} legs with wrong ones");
-            rows.push(("digits sent, told of", heard));
-        }
-        if let Some(failed) = self.recordings_failed {
-            rows.push(("recordings, failed", format!("{}, {failed}", self.rooms)));
-        }
-        if self.churned > 0 {
-            rows.push(("legs that left and joined", self.churned.to_string()));
-        }
-        if let Some(dropped) = self.slow_subscriber_dropped {
-            rows.push(("lost by the subscriber that sleeps", dropped.to_string()));
-        }
-        rows.push(("the load's own lateness, max", time(self.found("late_us"))));
-        rows
     }
 
     /// What is to be thought of it.
@@ -266,12 +224,6 @@ impl Figures {
             troubles => format!("BAD: {}", troubles.join("; ")),
         }
     }
-}
-
-/// Rows as a table of text.
-pub fn table(rows: &[(&'static str, String)]) -> String {
-    let width = rows.iter().map(|(what, _)| what.chars().count()).max().unwrap_or(0);
-    rows.iter().map(|(what, much)| format!("{what:width$}  {much}\n")).collect()
 }
 
 #[cfg(test)]
@@ -307,6 +259,7 @@ mod tests {
             Figures { digits: Some((4, 4, 1)), ..good() },
             Figures { digits: Some((0, 0, 0)), ..good() },
             Figures { recordings_failed: Some(1), ..good() },
+            Figures { joins: JoinFigures { ticks: vec![0.5, 2.5], unheard: 0 }, ..good() },
         ];
         for figures in bad {
             assert_eq!((figures.exit_code(), figures.troubles().len()), (1, 1), "{figures:?}");
@@ -314,6 +267,21 @@ mod tests {
             let void = Figures { steal_percent: 1.5, ..figures };
             assert_eq!((void.exit_code(), void.is_void()), (3, true));
         }
+    }
+
+    #[test]
+    fn what_is_over_the_floor_is_the_rest_and_nobody_has_a_floor_without_legs() {
+        let ticks_of_all = 500 * (10 + u64::from(join_figures::LEGS));
+        let figures = Figures {
+            kernel_floor_us: Some(2.0),
+            media_cpu_ns: 5_000 * ticks_of_all,
+            threads: 1,
+            ..good()
+        };
+        assert_eq!(figures.over_floor(), Some((3.0, 2.5)));
+        assert_eq!(figures.idle_cpu_percent(), None);
+        let idle = Figures { legs: 0, elapsed_ns: 500 * ticks_of_all, ..figures };
+        assert_eq!((idle.over_floor(), idle.idle_cpu_percent()), (None, Some(1_000.0)));
     }
 
     #[test]
@@ -338,6 +306,5 @@ mod tests {
         let order: Vec<_> = good().json().as_object().unwrap().keys().cloned().collect();
         assert_eq!(order[..keys.len()], keys);
         assert!(!line.contains('\n'));
-        assert!(table(&good().rows()).lines().count() > 10);
     }
 }

@@ -13,11 +13,12 @@ pub fn cpus() -> Vec<usize> {
     (0..CpuSet::count()).filter(|cpu| set.is_set(*cpu).unwrap_or(false)).collect()
 }
 
-/// Keeps this thread, and those that it starts from here on, on one processor; `false` when the system
-/// does not let it.
-pub fn pin(cpu: usize) -> bool {
+/// Keeps this thread, and those that it starts from here on, on these processors; `false` when the
+/// system does not let it.
+pub fn pin(cpus: &[usize]) -> bool {
     let mut set = CpuSet::new();
-    set.set(cpu).is_ok() && sched_setaffinity(Pid::from_raw(0), &set).is_ok()
+    cpus.iter().all(|cpu| set.set(*cpu).is_ok())
+        && sched_setaffinity(Pid::from_raw(0), &set).is_ok()
 }
 
 /// Makes sure that so many files can be open.
@@ -40,15 +41,15 @@ pub fn allow_open_files(wanted: u64) -> Result<(), String> {
     })
 }
 
-/// The number of this process's thread of that name.
-pub fn thread_named(name: &str) -> Option<i32> {
-    let tasks = fs::read_dir("/proc/self/task").ok()?;
+/// The numbers of this process's threads whose names are this and a number.
+pub fn threads_named(name: &str) -> Vec<i32> {
+    let Ok(tasks) = fs::read_dir("/proc/self/task") else { return Vec::new() };
     let numbers = tasks.filter_map(|task| task.ok()?.file_name().to_str()?.parse::<i32>().ok());
-    let is_it = |tid: &i32| {
-        let read = fs::read_to_string(format!("/proc/self/task/{tid}/comm"));
-        read.is_ok_and(|read| read.trim_end() == name)
+    let is_one = |tid: &i32| {
+        let read = fs::read_to_string(format!("/proc/self/task/{tid}/comm")).unwrap_or_default();
+        read.trim_end().strip_prefix(name).is_some_and(|rest| rest.parse::<u32>().is_ok())
     };
-    numbers.into_iter().find(is_it)
+    numbers.filter(is_one).collect()
 }
 
 /// What a thread of this process has computed, in nanoseconds.
@@ -59,7 +60,16 @@ pub fn thread_cpu_ns(tid: i32) -> Option<u64> {
 
 /// What this process has computed, in nanoseconds.
 pub fn process_cpu_ns() -> u64 {
-    let time = clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID);
+    cpu_ns(ClockId::CLOCK_PROCESS_CPUTIME_ID)
+}
+
+/// What this thread has computed, in nanoseconds.
+pub fn this_thread_cpu_ns() -> u64 {
+    cpu_ns(ClockId::CLOCK_THREAD_CPUTIME_ID)
+}
+
+fn cpu_ns(clock: ClockId) -> u64 {
+    let time = clock_gettime(clock);
     time.map_or(0, |time| std::time::Duration::from(time).as_nanos() as u64)
 }
 
@@ -99,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_thread_is_found_by_its_name_and_its_time_and_memory_are_known() {
+    fn threads_are_found_by_their_name_and_its_time_and_memory_are_known() {
         let (ready, wait) = (std::sync::Barrier::new(2), std::sync::Barrier::new(2));
         std::thread::scope(|scope| {
             let thread = std::thread::Builder::new().name("media-7".into());
@@ -109,12 +119,17 @@ mod tests {
             };
             thread.spawn_scoped(scope, work).unwrap();
             ready.wait();
-            let found = thread_named("media-7");
+            let found =
+                ["media-", "media", "dia-", "media-7"].map(|name| threads_named(name).len());
             wait.wait();
-            assert!(found.is_some());
+            assert_eq!(found, [1, 0, 0, 0]);
         });
-        assert_eq!(thread_named("media-8"), None);
-        assert!(process_cpu_ns() > 0 && rss_kb() > 100 && !cpus().is_empty());
+        assert!(
+            process_cpu_ns() > 0
+                && this_thread_cpu_ns() > 0
+                && rss_kb() > 100
+                && !cpus().is_empty()
+        );
     }
 
     #[test]

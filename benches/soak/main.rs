@@ -16,7 +16,10 @@ mod soak {
     pub mod args;
     pub mod engine;
     pub mod figures;
+    pub mod floor;
     pub mod generator;
+    pub mod join_figures;
+    pub mod joins;
     pub mod machine;
     pub mod numbers;
     pub mod pilots;
@@ -25,7 +28,9 @@ mod soak {
     pub mod progress;
     pub mod record;
     pub mod report;
+    pub mod rows;
     pub mod run;
+    pub mod summary;
     pub mod voices;
     pub mod wire;
 }
@@ -61,7 +66,7 @@ fn tell(
     if args.json {
         println!("{}", figures.json());
     } else {
-        print!("{}", soak::figures::table(&figures.rows()));
+        print!("{}", soak::rows::table(&figures.rows()));
         println!("\n{}", figures.verdict());
     }
     if let Some(folder) = &args.report {
@@ -70,6 +75,9 @@ fn tell(
         let command = format!("cargo bench --bench soak -- {}", words.join(" "));
         soak::report::write(folder, &command, &soak::machine::description(), figures, parts)?;
         eprintln!("wrote {}", folder.join("index.html").display());
+    }
+    if let (Some(file), Some(name)) = (&args.summary, &args.name) {
+        soak::summary::add(file, name, figures)?;
     }
     Ok(figures.exit_code())
 }

@@ -58,7 +58,8 @@ pub struct Part {
 
 /// What all legs do.
 pub fn plan(args: &Args) -> Vec<Part> {
-    let (rooms, talkers) = (args.rooms(), args.talkers());
+    // Nobody is in no room, but that is no number to divide by.
+    let (rooms, talkers) = (args.rooms().max(1), args.talkers());
     let sampled_rooms = rooms.min(SAMPLED_ROOMS);
     let share = SAMPLED / sampled_rooms;
     (0..args.legs)
@@ -152,6 +153,7 @@ mod tests {
         assert_eq!((sampled.len(), rooms), (8, HashSet::from([0, 10, 20, 30])));
         assert_eq!(sampled.iter().filter(|p| p.talks).count(), 4);
         assert_eq!(parts.iter().filter(|p| p.talks).count(), 120);
+        assert_eq!(planned("soak --legs 0 --idle-rooms 3"), []);
         let all = planned("soak --legs 20 --rooms 1");
         assert!(all[..8].iter().all(|p| p.pilot.is_some()) && all[8].pilot.is_none());
     }

@@ -17,7 +17,7 @@ use super::engine::Engine;
 use super::figures::{Figures, Part};
 use super::plan::WARM_UP_TICKS;
 use super::progress::{Glance, Progress};
-use super::{allocations, machine};
+use super::{allocations, floor, machine};
 
 /// Files that are open beside the legs' sockets.
 const OTHER_FILES: u64 = 128;
@@ -105,8 +105,9 @@ struct Moment {
 }
 
 impl Moment {
-    fn now(engine: &Engine, media_tid: i32) -> Result<Self, Box<dyn Error>> {
-        let media_cpu_ns = machine::thread_cpu_ns(media_tid);
+    fn now(engine: &Engine, media_tids: &[i32]) -> Result<Self, Box<dyn Error>> {
+        let media_cpu_ns =
+            media_tids.iter().map(|tid| machine::thread_cpu_ns(*tid)).sum::<Option<_>>();
         Ok(Moment {
             now: engine.bus.now(),
             counters: engine.media.counters(),
@@ -143,12 +144,17 @@ impl Moment {
 /// # Errors
 /// What keeps it from running.
 pub fn run(args: &Args) -> Result<Outcome, Box<dyn Error>> {
+    if args.legs == 0 && args.idle_rooms == 0 {
+        return Err("nothing to do: ask for legs or idle rooms".into());
+    }
     let files = OTHER_FILES + u64::from(args.legs) + 4 * u64::from(args.rooms());
-    machine::allow_open_files(files)?;
+    machine::allow_open_files(files + floor::MOST_SOCKETS as u64)?;
     let cpus = machine::cpus();
     // The load goes first: it is not to inherit where we are kept.
     let mut generator = Generator::start(args)?;
-    let pinned = cpus.len() > 1 && machine::pin(cpus[0]);
+    // The last one is the load's.
+    let ours = (args.threads as usize).min(cpus.len().saturating_sub(1));
+    let pinned = ours > 0 && machine::pin(&cpus[..ours]);
     if !pinned {
         eprintln!("one processor for engine and load: not pinned, and the load is in the figures");
     }
@@ -158,13 +164,22 @@ pub fn run(args: &Args) -> Result<Outcome, Box<dyn Error>> {
     if ports.is_empty() {
         return Err("the load has no sockets".into());
     }
+    let before_us = kernel_floor_us(args)?;
     // Never dropped, as the process ends anyway: a callback that never returns keeps the bus.
     let mut engine = ManuallyDrop::new(Engine::start(args, &ports)?);
     let outcome = measure(args, &mut engine, &mut generator);
     engine.discard();
     let mut outcome = outcome?;
+    let after_us = kernel_floor_us(args)?;
+    outcome.figures.kernel_floor_us = before_us.zip(after_us).map(|(a, b)| a.min(b));
     outcome.figures.pinned = pinned;
     Ok(outcome)
+}
+
+/// What the kernel takes for a packet in and one out; none without legs.
+fn kernel_floor_us(args: &Args) -> Result<Option<f64>, Box<dyn Error>> {
+    let measured = (args.legs > 0).then(|| floor::measure_us(args.legs as usize));
+    Ok(measured.transpose()?)
 }
 
 fn measure(
@@ -174,15 +189,22 @@ fn measure(
 ) -> Result<Outcome, Box<dyn Error>> {
     generator.tell(&json!({ "legs": engine.wires }))?;
     generator.expect("ready")?;
-    let media_tid = machine::thread_named("media-0").ok_or("there is no media thread")?;
-    allocations::watch(media_tid);
+    let media_tids = machine::threads_named("media-");
+    if media_tids.len() != args.threads as usize {
+        return Err("there are not as many media threads as asked for".into());
+    }
+    allocations::watch(&media_tids);
     generator.tell(&json!({ "go": true }))?;
+    if args.legs > 0 {
+        engine.measure_joins(args.seconds)?;
+    }
     if args.churn > 0 {
         engine.churn(args.churn)?;
     }
     sleep_until(&engine.bus.clock(), engine.bus.now() + Duration::from_millis(20 * WARM_UP_TICKS));
 
-    let watched = watch(args, engine, generator, media_tid)?;
+    let watched = watch(args, engine, generator, &media_tids)?;
+    let joins = engine.end_joins();
     let load = generator.expect("result")?;
     let recordings_failed = engine.finish(args.seconds);
     let mut figures = watched.figures(args, load.as_object().cloned().unwrap_or_default());
@@ -194,6 +216,8 @@ fn measure(
     figures.recordings_failed = args.record.then_some(recordings_failed);
     figures.slow_subscriber_dropped = engine.slow_dropped();
     figures.churned = engine.churned();
+    figures.joins = joins;
+    figures.idle_room_bytes = engine.idle_room_bytes;
     Ok(Outcome { figures, parts: watched.parts })
 }
 
@@ -208,7 +232,7 @@ fn watch(
     args: &Args,
     engine: &Engine,
     generator: &Generator,
-    media_tid: i32,
+    media_tids: &[i32],
 ) -> Result<Watched, Box<dyn Error>> {
     let clock = engine.bus.clock();
     let part = Duration::from_secs(args.seconds.div_ceil(MOST_PARTS));
@@ -216,13 +240,13 @@ fn watch(
     let mut parts = Vec::with_capacity(args.seconds.min(MOST_PARTS) as usize + 1);
     let mut progress = Progress::new();
     let mut gaps = 0;
-    let first = Moment::now(engine, media_tid)?;
+    let first = Moment::now(engine, media_tids)?;
     let end = first.now + Duration::from_secs(args.seconds);
-    let (mut before, mut next) = (Moment::now(engine, media_tid)?, first.now + part);
+    let (mut before, mut next) = (Moment::now(engine, media_tids)?, first.now + part);
     loop {
         let look = clock.now() + LOOK;
         sleep_until(&clock, look.min(next).min(end));
-        let moment = Moment::now(engine, media_tid)?;
+        let moment = Moment::now(engine, media_tids)?;
         let here = moment.since(&before, first.now);
         while let Ok(line) = generator.lines.try_recv() {
             gaps = line["second"][0].as_u64().unwrap_or(gaps);
@@ -260,6 +284,8 @@ impl Watched {
             legs: u64::from(args.legs),
             rooms: u64::from(args.rooms()),
             talkers: u64::from(args.talkers()),
+            idle_rooms: u64::from(args.idle_rooms),
+            threads: u64::from(args.threads),
             codec: args.codec.name().into(),
             seconds: args.seconds,
             ticks: last.counters.ticks - first.counters.ticks,
