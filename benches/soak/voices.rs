@@ -16,6 +16,8 @@ use stasis_media::wav::{Pcm, WavError, WavFormat, WavWriter};
 use super::pilots::PEAK;
 use super::plan::{DIGIT_EVERY_TICKS, DIGIT_TICKS};
 
+/// The demo's.
+const VOICES: [&str; 3] = ["alice", "bob", "you"];
 /// All talkers of a room together have this root mean square.
 const LOUDNESS: f64 = 1_500.0;
 /// Above it there is no speech.
@@ -72,11 +74,16 @@ impl Voices {
             let soft = at_rate(&low_passed(&narrow.samples()[..even]), codec.rate())?;
             let power: f64 = soft.iter().map(|sample| f64::from(*sample).powi(2)).sum();
             let rms = (power / soft.len() as f64).sqrt().max(1.0);
-            let gain = LOUDNESS / rms / f64::from(talkers.max(1)).sqrt();
-            let whole = soft.len() - soft.len() % (2 * codec.rate().samples_in(Ptime::TICK));
+            let two_ticks = 2 * codec.rate().samples_in(Ptime::TICK);
+            let whole = soft.len() - soft.len() % two_ticks;
+            // Where there are more talkers than places to begin at, some say the same at a time, and
+            // are as loud as their sum, not as its root.
+            let places = VOICES.len() * (whole / two_ticks).max(1);
+            let in_step = (f64::from(talkers) / places as f64).max(1.0);
+            let gain = LOUDNESS / rms / (f64::from(talkers.max(1)) * in_step).sqrt();
             Ok(soft[..whole].iter().map(|sample| gain * f64::from(*sample)).collect())
         };
-        let voices = ["alice", "bob", "you"].into_iter().map(load).collect::<Result<_, _>>()?;
+        let voices = VOICES.into_iter().map(load).collect::<Result<_, _>>()?;
         Ok(Voices { codec, voices })
     }
 
