@@ -30,10 +30,11 @@ impl Leg {
                 prefetch(self, 8);
                 prefetch(&self.present, 2);
                 prefetch(&self.heard, 6);
+                prefetch(&self.voice, 1);
             }
-            (1, Near::Hear, Edge::Rtp(rtp)) => prefetch(&rtp.receiver, 14),
+            (1, Near::Hear, Edge::Rtp(rtp)) => prefetch(&rtp.receiver, 21),
             (1, Near::Send, Edge::Rtp(rtp)) => {
-                prefetch(&rtp.sender, 14);
+                prefetch(&rtp.sender, 20);
                 prefetch(&rtp.receiver, 3);
             }
             (2, Near::Hear, Edge::Rtp(rtp)) => rtp.receiver.prefetch(),
