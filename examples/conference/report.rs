@@ -239,7 +239,7 @@ fn read_device(message: &Message) -> Option<Line> {
 fn read_recording(message: &Message) -> Option<Line> {
     if let Some(RecordingChanged { path, state, figures, .. }) = message.downcast_ref() {
         let (kind, fields, text) = match state {
-            RecordState::Recording | RecordState::Paused => {
+            RecordState::Queued | RecordState::Recording | RecordState::Paused => {
                 let text = format!("(recording to {})", path.display());
                 ("recording_started", json!({ "path": path }), text)
             }

@@ -91,7 +91,7 @@ fn folder(name: &str) -> PathBuf {
 fn prompts(folder: &Path, cache_bytes: usize) -> Prompts {
     let directories = vec![folder.join("none"), folder.to_owned()];
     let language = Language::english();
-    Prompts::new(PromptSettings { directories, language, cache_bytes })
+    Prompts::new(PromptSettings { directories, language, cache_bytes }).unwrap()
 }
 
 /// Writes a sound of nothing but `value`.

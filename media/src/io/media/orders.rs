@@ -362,6 +362,11 @@ impl Media {
         self.send(&mut desk, shard, Command::Engine(order), 0)
     }
 
+    /// Whether a playback has not come back from the engine yet: it is heard, or is to be.
+    pub(crate) fn has_playback(&self, playback: PlaybackId) -> bool {
+        self.desk().target_of(playback).is_ok()
+    }
+
     /// Stops all that is played to a leg or a bridge, and what waits to be.
     ///
     /// # Errors

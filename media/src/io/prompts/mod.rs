@@ -1,7 +1,7 @@
 //! Prompts: what is to be played is found, read, put together, and delivered to the media thread.
 //!
-//! [`Prompts::play`] tells the engine of a playlist at once, and rayon's threads read the files behind
-//! it: `library` knows where they are, `cache` keeps what was read for all who hear it. Music on hold
+//! [`Prompts::play`] tells the engine of a playlist at once, and threads of its own (`readers`) read the
+//! files behind it: `library` knows where they are, `cache` keeps what was read for all who hear it. Music on hold
 //! (`music`) comes the same way.
 
 mod cache;
@@ -9,6 +9,7 @@ mod error;
 mod event;
 mod library;
 mod music;
+mod readers;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,13 +24,14 @@ pub use music::{MusicClass, MusicOrder};
 
 use crate::frame::SampleRate;
 use crate::id::{PlaybackId, Target};
-use crate::io::{ControlError, Media};
+use crate::io::{ControlError, Media, StartError};
 use crate::resample::resample_all;
 use crate::sound::say::{self, Grammar};
 use crate::sound::{Delivery, Item, Language, MOST_SILENCE, Playlist, SoundName};
 use crate::wav::{File, MAX_SECONDS, Pcm, Repeat, WavError};
 use cache::{Cache, FileStamp};
 use library::Library;
+use readers::Readers;
 
 /// The latest place that a playback begins at.
 const MOST_OFFSET: Duration = Duration::from_secs(MAX_SECONDS);
@@ -84,7 +86,7 @@ impl Default for PlayOptions {
 /// let bridge = media.add_bridge(SampleRate::Hz8000, &topic)?;
 ///
 /// let directories = vec!["/usr/share/sounds".into()];
-/// let prompts = Prompts::new(PromptSettings { directories, ..Default::default() });
+/// let prompts = Prompts::new(PromptSettings { directories, ..Default::default() })?;
 /// let items = vec!["tone:beep".parse()?, "silence:500".parse()?];
 /// let playback = prompts.play(&media, bridge, items, PlayOptions::default(), &topic)?;
 /// println!("{playback} has begun");
@@ -93,6 +95,7 @@ impl Default for PlayOptions {
 #[derive(Clone)]
 pub struct Prompts {
     shelves: Arc<Shelves>,
+    readers: Readers,
 }
 
 /// Where sounds come from.
@@ -102,11 +105,15 @@ struct Shelves {
 }
 
 impl Prompts {
-    /// Prompts from these folders. Reads nothing yet.
-    pub fn new(settings: PromptSettings) -> Self {
+    /// Prompts from these folders, read by the threads `prompts-0` and `prompts-1`. Reads nothing yet.
+    ///
+    /// # Errors
+    /// [`StartError`] when the operating system has no threads for it.
+    pub fn new(settings: PromptSettings) -> Result<Self, StartError> {
         let PromptSettings { directories, language, cache_bytes } = settings;
         let library = Library { directories, language };
-        Prompts { shelves: Arc::new(Shelves { library, cache: Cache::new(cache_bytes) }) }
+        let shelves = Arc::new(Shelves { library, cache: Cache::new(cache_bytes) });
+        Ok(Prompts { shelves, readers: Readers::start()? })
     }
 
     /// Plays items one after the other to a leg or a bridge, when what was to be played to it before
@@ -143,7 +150,7 @@ impl Prompts {
         };
         let playback = media.play(target, list)?;
         let (shelves, topic) = (self.shelves.clone(), topic.clone());
-        rayon::spawn(move || {
+        self.readers.spawn(move || {
             let language = options.language.as_ref();
             if let Err((item, error)) = shelves.deliver(&items, language, rate, &mut delivery) {
                 let reason = error.to_string();
@@ -174,7 +181,7 @@ impl Prompts {
         let (list, delivery) = Playlist::awaiting(rate, files.len(), Repeat::Forever);
         media.music(target, Some(list))?;
         let (shelves, work, to) = (self.shelves.clone(), (class.clone(), files), topic.clone());
-        rayon::spawn(move || {
+        self.readers.spawn(move || {
             music::deliver_or_tell(&shelves, work, rate, delivery, (target, to));
         });
         Ok(())

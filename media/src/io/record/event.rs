@@ -28,6 +28,8 @@ pub struct RecordingChanged {
 /// What a recording does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RecordState {
+    /// It waits until its beep is over; nothing is recorded yet.
+    Queued,
     /// It records.
     Recording,
     /// It is paused: what is said meanwhile is left out.
@@ -44,7 +46,8 @@ pub enum RecordState {
 impl RecordState {
     /// Whether it has ended.
     pub fn is_end(&self) -> bool {
-        !matches!(self, RecordState::Recording | RecordState::Paused)
+        use RecordState::{Paused, Queued, Recording};
+        !matches!(self, Queued | Recording | Paused)
     }
 }
 

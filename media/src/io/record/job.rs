@@ -4,6 +4,7 @@ use std::sync::mpsc::Sender;
 
 use stasis_bus::{PullSubscription, Topic};
 
+use super::beep::Beep;
 use super::course::{Course, Taken};
 use super::file::RecordFile;
 use super::tracks::Tracks;
@@ -46,6 +47,8 @@ pub(super) struct Job {
     pub(super) file: RecordFile,
     pub(super) watch: Option<KeyWatch>,
     pub(super) tracks: Option<Tracks>,
+    /// What it waits for before it begins.
+    pub(super) beep: Option<Beep>,
     /// Samples that it was told to be lost.
     pub(super) lost: u64,
     /// Who waits for its end.
@@ -55,7 +58,7 @@ pub(super) struct Job {
 impl Job {
     /// It is taken on.
     pub(super) fn begin(&self) {
-        self.tell(RecordState::Recording);
+        self.tell(self.state());
         if let Some(tracks) = &self.tracks {
             tracks.tell(self.id, &self.topic);
         }
@@ -66,7 +69,8 @@ impl Job {
         if let Err(error) = self.look_at_tracks() {
             return Some(RecordState::Failed(error.to_string()));
         }
-        let written = self.write_all();
+        self.await_beep();
+        let written = if self.beep.is_some() { Ok(None) } else { self.write_all() };
         match written {
             Err(error) => return Some(RecordState::Failed(error.to_string())),
             Ok(Some(end)) => return Some(RecordState::Done(end)),
@@ -78,6 +82,34 @@ impl Job {
             None => {}
         }
         self.key().map(|key| RecordState::Done(RecordEnd::Key(key)))
+    }
+
+    /// Throws away what has come, and begins when the beep is over.
+    fn await_beep(&mut self) {
+        let Some(beep) = &self.beep else { return };
+        let is_over = beep.is_over(); // before, so that all of it is thrown away
+        while self.source.read(&mut [0; BATCH]) > 0 {}
+        if let Some(tracks) = &mut self.tracks {
+            tracks.skip();
+        }
+        if let Some(watch) = &mut self.watch {
+            while watch.pressed.try_recv().is_ok() {}
+        }
+        if is_over {
+            self.beep = None;
+            self.tell(self.state());
+        }
+    }
+
+    /// What it does now.
+    fn state(&self) -> RecordState {
+        if self.beep.is_some() {
+            RecordState::Queued
+        } else if self.course.is_paused() {
+            RecordState::Paused
+        } else {
+            RecordState::Recording
+        }
     }
 
     fn look_at_tracks(&mut self) -> Result<(), RecordError> {
@@ -157,15 +189,15 @@ impl Job {
             Control::Discard => return Some(RecordState::Canceled),
         };
         if changed {
-            let paused = self.course.is_paused();
-            self.tell(if paused { RecordState::Paused } else { RecordState::Recording });
+            self.tell(self.state());
         }
         None
     }
 
     /// It has ended: the file is completed, or taken back, and then its end is told.
     pub(super) fn end(self, state: RecordState) {
-        let Job { id, target, topic, course, source, file, tracks, reply, .. } = self;
+        let Job { id, target, topic, course, source, file, tracks, beep, reply, .. } = self;
+        drop(beep); // nobody is to hear it any more
         let figures = course.figures(source.lost());
         // The engine lets go of a tap that nobody reads: nothing has to be ordered.
         drop(source);
@@ -250,6 +282,7 @@ mod tests {
             file,
             watch: None,
             tracks: None,
+            beep: None,
             lost: 0,
             reply,
         };

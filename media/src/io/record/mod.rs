@@ -4,14 +4,16 @@
 //! empties all of them every 100 ms into their files. It blocks on files, and so may every recording
 //! of one [`Recorder`] when a disk is stuck: for 8 s nothing is lost by that.
 //!
-//! What of the sound is kept, and when a recording has ended, is decided without a thread
-//! (`course`); `job` is one recording with its ring and its file, `tracks` are the files of the
+//! A recording may wait for a beep first (`beep`). What of the sound is kept, and when a recording has
+//! ended, is decided without a thread (`course`); `job` is one recording with its ring and its file, `tracks` are the files of the
 //! legs of a bridge.
 
+mod beep;
 mod course;
 mod event;
 mod file;
 mod job;
+mod open;
 mod settings;
 mod tracks;
 
@@ -29,20 +31,18 @@ pub use event::{
 pub use settings::{IfExists, Keys, RecordSettings, RecordTarget};
 
 use super::media::{ControlError, Media, StartError};
-use crate::bridge::TapReader;
-use crate::event::DtmfReceived;
-use crate::frame::SampleRate;
 use crate::id::RecordingId;
-use crate::wav::{WavError, WavFormat};
+use crate::wav::WavError;
 use course::Course;
-use file::RecordFile;
-use job::{Control, Job, KeyWatch};
-use tracks::Tracks;
+use job::{Control, Job};
+use open::{open, open_tracks, play_beep, watch};
 
 /// What a ring holds: so long may the disk stall.
 const RING_SECONDS: u32 = 8;
 /// How often the rings are emptied.
 const PAUSE: Duration = Duration::from_millis(100);
+/// How often it is looked whether a beep is over.
+const BEEP_PAUSE: Duration = Duration::from_millis(20);
 
 /// Why something was not recorded.
 #[derive(Debug, thiserror::Error)]
@@ -135,13 +135,15 @@ impl Recorder {
         // Asked for first, so that no key and nobody is missed.
         let watch = watch(&settings, topic)?;
         let (source, file, rate) = open(media, target, &settings)?;
-        let tracks = match open_tracks(media, target, &settings, rate, topic) {
-            Ok(tracks) => tracks,
-            Err(error) => {
-                let _ = file.discard(); // it is empty
-                return Err(error);
-            }
-        };
+        let opened = open_tracks(media, target, &settings, rate, topic);
+        let (tracks, beep) =
+            match opened.and_then(|tracks| play_beep(media, target, &settings, tracks)) {
+                Ok(both) => both,
+                Err(error) => {
+                    let _ = file.discard(); // it is empty
+                    return Err(error);
+                }
+            };
         let id = RecordingId::new(0, self.last_serial.fetch_add(1, Relaxed).wrapping_add(1));
         let (reply, outcome) = mpsc::channel();
         let job = Job {
@@ -154,6 +156,7 @@ impl Recorder {
             file,
             watch,
             tracks,
+            beep,
             lost: 0,
             reply,
         };
@@ -238,65 +241,6 @@ impl Recording {
     }
 }
 
-fn watch(settings: &RecordSettings, topic: &Topic) -> Result<Option<KeyWatch>, RecordError> {
-    if settings.keys == Keys::None {
-        return Ok(None);
-    }
-    let topic = settings.keys_from.as_ref().unwrap_or(topic);
-    let pressed = topic.subscribe().accept::<DtmfReceived>().pull()?;
-    Ok(Some(KeyWatch { keys: settings.keys, pressed }))
-}
-
-fn open(
-    media: &Media,
-    target: RecordTarget,
-    settings: &RecordSettings,
-) -> Result<(TapReader, RecordFile, SampleRate), RecordError> {
-    let RecordSettings { path, format, if_exists, .. } = settings;
-    let own = match target {
-        RecordTarget::Bridge(bridge) => media.most_bridge_rate(bridge)?,
-        RecordTarget::Leg(leg, _) => media.leg_rate(leg)?,
-    };
-    let tap = |rate| match target {
-        RecordTarget::Bridge(bridge) => media.tap(bridge, rate, RING_SECONDS),
-        RecordTarget::Leg(leg, direction) => media.tap_leg(leg, direction, rate, RING_SECONDS),
-    };
-    if *if_exists == IfExists::Append
-        && let Some(file) = RecordFile::append(path, *format)?
-    {
-        let rate = file.rate().unwrap_or(own);
-        return Ok((tap(rate)?, file, rate));
-    }
-    let rate = settings.rate.unwrap_or(match format {
-        WavFormat::Pcm16 => own,
-        WavFormat::Ulaw | WavFormat::Alaw => SampleRate::Hz8000,
-    });
-    // First, so that no file is left behind when it cannot be had.
-    let source = tap(rate)?;
-    Ok((source, RecordFile::create(path, *format, rate, *if_exists)?, rate))
-}
-
-fn open_tracks(
-    media: &Arc<Media>,
-    target: RecordTarget,
-    settings: &RecordSettings,
-    rate: SampleRate,
-    topic: &Topic,
-) -> Result<Option<Tracks>, RecordError> {
-    let RecordTarget::Bridge(bridge) = target else { return Ok(None) };
-    if !settings.tracks {
-        return Ok(None);
-    }
-    let mut tracks = Tracks::new(media, bridge, settings, rate, topic)?;
-    match tracks.add_present() {
-        Ok(()) => Ok(Some(tracks)),
-        Err(error) => {
-            let _ = tracks.discard(); // they are empty
-            Err(error)
-        }
-    }
-}
-
 /// The thread: all recordings, in turn.
 fn run(inbox: &Receiver<Command>) {
     let mut jobs: Vec<Box<Job>> = Vec::new();
@@ -304,7 +248,8 @@ fn run(inbox: &Receiver<Command>) {
         let command = if jobs.is_empty() {
             inbox.recv().map_err(|_| RecvTimeoutError::Disconnected)
         } else {
-            inbox.recv_timeout(PAUSE)
+            let waits = jobs.iter().any(|job| job.beep.is_some());
+            inbox.recv_timeout(if waits { BEEP_PAUSE } else { PAUSE })
         };
         match command {
             Ok(Command::Begin(job)) => {

@@ -110,6 +110,11 @@ pub struct RecordSettings {
     /// with four taps already is silent in its own. The files are made anew also where the first is
     /// appended to.
     pub tracks: bool,
+    /// A beep of 200 ms is played first to the leg or bridge that is recorded, when what is played to it
+    /// before is over. Until it is over, too, the recording is [`Queued`](super::RecordState::Queued):
+    /// nothing is recorded, and keys do not end it. It begins within 40 ms after that, also when the beep
+    /// was stopped, or too much waited before it.
+    pub beep: bool,
 }
 
 impl RecordSettings {
@@ -126,6 +131,7 @@ impl RecordSettings {
             keys: Keys::default(),
             keys_from: None,
             tracks: false,
+            beep: false,
         }
     }
 }
