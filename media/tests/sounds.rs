@@ -41,6 +41,7 @@ struct Call {
     phones: Vec<Phone>,
     tones: [Tone; 2],
     events: PullSubscription,
+    told: Vec<(u32, PlaybackState)>,
 }
 
 impl Call {
@@ -51,8 +52,14 @@ impl Call {
         let bridge = room.add_bridge(0, NARROW);
         let phones: Vec<_> = (0..2).map(|slot| room.add_phone(slot, Codec::PCMU)).collect();
         phones.iter().for_each(|phone| room.join(phone.id, bridge, NARROW));
-        let mut call =
-            Call { room, bridge, phones, tones: HZ.map(|hz| Tone::new(hz, PEAK)), events };
+        let mut call = Call {
+            room,
+            bridge,
+            phones,
+            tones: HZ.map(|hz| Tone::new(hz, PEAK)),
+            events,
+            told: Vec::new(),
+        };
         call.run(70);
         call
     }
@@ -83,16 +90,14 @@ impl Call {
         heard.windows(3).map(bend).max().unwrap()
     }
 
+    /// The states of a playback, as told so far.
     fn states(&mut self, playback: u32) -> Vec<PlaybackState> {
-        let mut states = Vec::new();
         while let Ok(delivery) = self.events.try_recv() {
-            if let Some(changed) = delivery.downcast_ref::<PlaybackChanged>()
-                && changed.playback.serial() == playback
-            {
-                states.push(changed.state);
-            }
+            let changed = delivery.downcast_ref::<PlaybackChanged>();
+            self.told.extend(changed.map(|changed| (changed.playback.serial(), changed.state)));
         }
-        states
+        let states = self.told.iter().filter(|(told, _)| *told == playback);
+        states.map(|(_, state)| *state).collect()
     }
 }
 
@@ -170,6 +175,7 @@ fn a_playback_waits_for_its_turn_and_one_too_many_is_handed_back() {
         matches!(retired, stasis_media::engine::Retired::Refused(Order::Play(..)))
     });
     assert_eq!(refused.count(), 1, "17 have room");
+    assert_eq!(call.states(18), [PlaybackState::Failed], "nobody waits for it for ever");
     call.room.order(Order::Control(bridge, PlaybackId::new(0, 3), PlaybackControl::Stop));
     call.run(17 * 4);
     assert_eq!(call.states(3), [PlaybackState::Queued, PlaybackState::Stopped]);

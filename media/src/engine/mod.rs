@@ -14,12 +14,12 @@ use stasis_bus::{RtPublisher, Stamp};
 
 use crate::bridge::{Bridge, RateChange, Room, Tap, TapDirection, TapEnd};
 use crate::dtmf::Digit;
-use crate::event::{Joined, Left, Moved};
+use crate::event::{Joined, Left, Moved, PlaybackState};
 use crate::frame::SampleRate;
 use crate::id::{Arena, BridgeId, LegId, PlaybackId, Target};
 use crate::leg::{Direction, Leg, LegSetting, Rates};
 use crate::resample::Resampler;
-use crate::sound::{Playback, PlaybackControl};
+use crate::sound::{self, Playback, PlaybackControl};
 
 /// What the engine is told to do.
 pub enum Order {
@@ -196,6 +196,7 @@ impl Engine {
             }
             Order::Play(target, playback) => {
                 if let Err(playback) = self.play(target, playback, now, publisher) {
+                    self.tell_not_played(target, playback.id(), now, publisher);
                     outside.retire(Retired::Refused(Order::Play(target, playback)));
                 }
             }
@@ -302,6 +303,23 @@ impl Engine {
                 Some(leg) => leg.play(playback, now, publisher),
                 None => Err(playback),
             },
+        }
+    }
+
+    /// Tells who waits for a playback that it will not be heard.
+    fn tell_not_played(
+        &self,
+        target: Target,
+        playback: PlaybackId,
+        now: Stamp,
+        publisher: &mut RtPublisher,
+    ) {
+        let topic = match target {
+            Target::Leg(leg) => self.legs.get(leg.0).map(Leg::topic),
+            Target::Bridge(bridge) => self.bridges.get(bridge.0).map(Bridge::topic),
+        };
+        if let Some(topic) = topic {
+            sound::tell(target, topic, now, publisher)(playback, PlaybackState::Failed);
         }
     }
 
