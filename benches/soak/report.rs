@@ -1,4 +1,5 @@
-//! The page: one file with everything in it, to be looked at or shown.
+//! The page: one file with everything in it, to be looked at or shown; and its plots as files, for other
+//! pages.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -30,7 +31,7 @@ line.limit { stroke: var(--b); stroke-dasharray: 4 3; } svg text.limit { fill: v
   background: var(--a); } .key.s1::before { background: var(--b); }
 ";
 
-/// Writes `index.html` to `folder`, which is made if need be.
+/// Writes `index.html`, and each plot as `*.svg`, to `folder`, which is made if need be.
 ///
 /// # Errors
 /// The operating system's.
@@ -42,7 +43,22 @@ pub fn write(
     parts: &[Part],
 ) -> io::Result<()> {
     fs::create_dir_all(folder)?;
+    for (title, plot) in plots(figures, parts) {
+        let name = title.to_lowercase().replace(' ', "-");
+        fs::write(folder.join(name).with_extension("svg"), picture(&plot))?;
+    }
     fs::write(folder.join("index.html"), page(command, machine, figures, parts))
+}
+
+/// A plot that stands by itself: without what is around it in the page.
+fn picture(plot: &str) -> String {
+    let end = plot.find("</svg>").map_or(plot.len(), |at| at + "</svg>".len());
+    let start = plot.find("<svg").unwrap_or(0);
+    let style = STYLE.replace(":root", "svg");
+    // The style goes behind the opening tag.
+    let (tag, rest) = plot[start..end].split_once('>').unwrap_or(("<svg", "</svg>"));
+    let tag = tag.replacen("<svg", "<svg xmlns=\"http://www.w3.org/2000/svg\"", 1);
+    format!("{tag}><style>{style}</style>{rest}\n")
 }
 
 fn page(command: &str, machine: &str, figures: &Figures, parts: &[Part]) -> String {
@@ -62,15 +78,20 @@ fn page(command: &str, machine: &str, figures: &Figures, parts: &[Part]) -> Stri
         let _ = write!(page, "<tr><td>{}</td><td>{}</td></tr>", escaped(what), escaped(&much));
     }
     page.push_str("</table>");
-    let mut plot = |title: &str, plot: String| {
+    for (title, plot) in plots(figures, parts) {
         let _ = write!(page, "<h2>{title}</h2>{plot}");
-    };
+    }
+    page.push_str("</html>\n");
+    page
+}
+
+/// The plots with their titles.
+fn plots(figures: &Figures, parts: &[Part]) -> [(&'static str, String); 5] {
     let bars: Vec<_> = figures.lateness.buckets().collect();
     let marks = [
         ("p50", figures.lateness.percentile_us(50.0)),
         ("p99", figures.lateness.percentile_us(99.0)),
     ];
-    plot("How late ticks began", histogram(&bars, "microseconds", marks));
     let line = |name, value: fn(&Part) -> f64| Line {
         name,
         points: parts.iter().map(|part| (part.at, value(part))).collect(),
@@ -79,18 +100,19 @@ fn page(command: &str, machine: &str, figures: &Figures, parts: &[Part]) -> Stri
         line("the latest", |part| part.lateness_max_us as f64 / 1e3),
         line("half were not later", |part| part.lateness_p50_us as f64 / 1e3),
     ];
-    plot("Lateness over time", over_time(&late, "ms"));
     let cpu = [
         line("media thread", |part| part.media_cpu_percent),
         line("whole process", |part| part.process_cpu_percent),
     ];
-    plot("Processor", over_time(&cpu, "% of one"));
     let memory = [line("in RAM", |part| part.rss_kb as f64 / 1024.0)];
-    plot("Memory", over_time(&memory, "MiB"));
     let events = [line("published", |part| part.events_per_second)];
-    plot("Events", over_time(&events, "a second"));
-    page.push_str("</html>\n");
-    page
+    [
+        ("How late ticks began", histogram(&bars, "microseconds", marks)),
+        ("Lateness over time", over_time(&late, "ms")),
+        ("Processor", over_time(&cpu, "% of one")),
+        ("Memory", over_time(&memory, "MiB")),
+        ("Events", over_time(&events, "a second")),
+    ]
 }
 
 fn escaped(text: &str) -> String {
@@ -111,5 +133,9 @@ mod tests {
         assert_eq!(page.matches("<svg").count(), 5);
         assert!(!page.contains("http") && !page.contains("<script") && !page.contains("NaN"));
         assert!(page.contains("prefers-color-scheme: dark"));
+        for (_, plot) in plots(&figures, &parts) {
+            let picture = picture(&plot);
+            assert!(picture.starts_with("<svg xmlns=") && picture.trim_end().ends_with("</svg>"));
+        }
     }
 }
