@@ -251,7 +251,8 @@ fn whatever_is_played_whispered_and_overheard_neither_allocates_nor_frees() {
         assert_eq!(refused, 5, "a playback for each target, and a pipe");
         assert_eq!(over + refused, made, "all that was made comes back");
         let told = Told::take(&mut events);
-        assert_eq!((told.queued, told.paused, told.failed), (4 * MOST_QUEUED, 4, 4), "{told:?}");
+        // Lists whose last never comes, and those for which there was no room.
+        assert_eq!((told.queued, told.paused, told.failed), (4 * MOST_QUEUED, 4, 8), "{told:?}");
         assert!(told.playing > 20 && told.continuing > 20, "{told:?}");
         assert!(told.done > 8 && told.stopped > 40, "{told:?}");
         assert_eq!(told.snoops_ended, 1, "{told:?}");
