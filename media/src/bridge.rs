@@ -26,9 +26,9 @@ pub use tap::{MOST_TAPS, Tap, TapDirection, TapEnd, TapReader};
 use crate::engine::{Outside, Retired};
 use crate::event::{BridgeRateChanged, PacketsPass};
 use crate::frame::SampleRate;
-use crate::id::{Arena, BridgeId, LegId, PlaybackId, Target};
+use crate::id::{Arena, BridgeId, LegId, Target};
 use crate::leg::Leg;
-use crate::sound::{self, Playback, PlaybackControl, Sounds};
+use crate::sound::{self, Sounds, Stage};
 use mixer::Setting;
 pub(crate) use taps::Taps;
 
@@ -225,47 +225,11 @@ impl Bridge {
         is_empty && self.sounds.are_over() && self.taps.is_empty() && !self.closing
     }
 
-    /// Plays, when what was to be played before is over.
-    ///
-    /// # Errors
-    /// The playback, when too many wait.
-    pub(crate) fn play(
-        &mut self,
-        playback: Box<Playback>,
-        now: Stamp,
-        publisher: &mut RtPublisher,
-    ) -> Result<(), Box<Playback>> {
-        let mut tell = sound::tell(Target::Bridge(self.id), &self.topic, now, publisher);
-        self.sounds.play(playback, &mut tell)
-    }
-
-    /// Does something to a playback.
-    pub(crate) fn control(
-        &mut self,
-        playback: PlaybackId,
-        control: PlaybackControl,
-        now: Stamp,
-        publisher: &mut RtPublisher,
-        outside: &mut impl Outside,
-    ) {
-        let mut tell = sound::tell(Target::Bridge(self.id), &self.topic, now, publisher);
-        self.sounds.control(playback, control, outside, &mut tell);
-    }
-
-    /// Stops all that is played, and what waits to be.
-    pub(crate) fn stop_playing(
-        &mut self,
-        now: Stamp,
-        publisher: &mut RtPublisher,
-        outside: &mut impl Outside,
-    ) {
-        let mut tell = sound::tell(Target::Bridge(self.id), &self.topic, now, publisher);
-        self.sounds.stop_all(outside, &mut tell);
-    }
-
-    /// The music of a holding bridge; another kind only keeps it.
-    pub(crate) fn set_music(&mut self, music: Option<Box<Playback>>, outside: &mut impl Outside) {
-        self.sounds.set_music(music, outside);
+    /// Where sounds are played to all in it. The music is heard in a holding bridge; another kind only
+    /// keeps it.
+    pub(crate) fn stage(&mut self) -> Stage<'_> {
+        let (target, rate) = (Target::Bridge(self.id), self.rate);
+        Stage { target, topic: &self.topic, rate, sounds: &mut self.sounds }
     }
 
     /// Sends the whole room to `tap`, too; gives it back when there is no room for one more.
@@ -280,8 +244,8 @@ impl Bridge {
         publisher: &mut RtPublisher,
         outside: &mut impl Outside,
     ) {
-        self.stop_playing(now, publisher, outside);
-        self.set_music(None, outside);
+        self.stage().stop(now, publisher, outside);
+        self.sounds.set_music(None, outside);
         self.taps.end(outside);
     }
 

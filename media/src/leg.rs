@@ -33,10 +33,10 @@ use crate::event::{
 };
 use crate::frame::{Frame, SampleRate};
 use crate::gain::Fader;
-use crate::id::{BridgeId, LegId, PlaybackId, Target};
+use crate::id::{BridgeId, LegId, Target};
 use crate::rtp::{FrameKind, RtpEvent, RtpReceiver, RtpSender};
 use crate::snoop::SnoopEdge;
-use crate::sound::{self, Playback, PlaybackControl, Sounds};
+use crate::sound::{self, Playback, Sounds, Stage};
 use crate::talk::{Dbov, TalkChange, TalkDetector, TalkSettings};
 use digits::InBandDigits;
 use listener::Seat;
@@ -320,49 +320,15 @@ impl Leg {
         }
     }
 
-    /// Plays to it, when what was to be played before is over.
-    ///
-    /// # Errors
-    /// The playback, when too many wait.
-    pub(crate) fn play(
-        &mut self,
-        playback: Box<Playback>,
-        now: Stamp,
-        publisher: &mut RtPublisher,
-    ) -> Result<(), Box<Playback>> {
+    /// Where sounds are played to it. Who plays says so: see [`hears_sounds`](Self::hears_sounds).
+    pub(crate) fn stage(&mut self) -> Stage<'_> {
+        let (target, rate) = (Target::Leg(self.id), self.edge.rate());
+        Stage { target, topic: &self.topic, rate, sounds: &mut self.sounds }
+    }
+
+    /// Something is played to it from here on.
+    pub(crate) fn hears_sounds(&mut self) {
         self.has_sounds = true;
-        let mut tell = sound::tell(Target::Leg(self.id), &self.topic, now, publisher);
-        self.sounds.play(playback, &mut tell)
-    }
-
-    /// Does something to a playback.
-    pub(crate) fn control(
-        &mut self,
-        playback: PlaybackId,
-        control: PlaybackControl,
-        now: Stamp,
-        publisher: &mut RtPublisher,
-        outside: &mut impl Outside,
-    ) {
-        let mut tell = sound::tell(Target::Leg(self.id), &self.topic, now, publisher);
-        self.sounds.control(playback, control, outside, &mut tell);
-    }
-
-    /// Stops all that is played to it, and what waits to be.
-    pub(crate) fn stop_playing(
-        &mut self,
-        now: Stamp,
-        publisher: &mut RtPublisher,
-        outside: &mut impl Outside,
-    ) {
-        let mut tell = sound::tell(Target::Leg(self.id), &self.topic, now, publisher);
-        self.sounds.stop_all(outside, &mut tell);
-    }
-
-    /// Has this music, which is heard while nothing is played; or none.
-    pub(crate) fn set_music(&mut self, music: Option<Box<Playback>>, outside: &mut impl Outside) {
-        self.has_sounds = true;
-        self.sounds.set_music(music, outside);
     }
 
     /// It is gone: so is what was played to it.
@@ -372,7 +338,7 @@ impl Leg {
         publisher: &mut RtPublisher,
         outside: &mut impl Outside,
     ) {
-        self.stop_playing(now, publisher, outside);
+        self.stage().stop(now, publisher, outside);
         self.sounds.forget(outside);
         self.whispers.forget(outside);
     }

@@ -182,11 +182,7 @@ impl Mixer {
         let members = self.seats.members();
         let all_are_heard = setting.most_talkers.is_none() && self.change.is_none();
         if !all_are_heard {
-            for member in members {
-                if let Some(leg) = legs.get_mut(member.0) {
-                    leg.take_tick(now, publisher, outside);
-                }
-            }
+            take_ticks(members, legs, now, publisher, outside);
         }
         self.talkers.choose(setting.most_talkers, members, legs);
         if self.change.is_some() {
@@ -232,29 +228,25 @@ impl Mixer {
             && self.change.is_none()
             && self.seats.leavers().is_empty()
             && !self.sum.has_tail();
-        let [one, other] = *self.seats.members() else {
+        let Ok(pair) = <[LegId; 2]>::try_from(self.seats.members()) else {
             self.relay.end(legs);
             return false;
         };
-        for member in [one, other] {
-            if let Some(leg) = legs.get_mut(member.0) {
-                leg.take_tick(now, publisher, outside);
-            }
-        }
-        if !nothing_else || !self.relay.chooses([one, other], legs, self.sum.is_quiet()) {
+        take_ticks(&pair, legs, now, publisher, outside);
+        if !nothing_else || !self.relay.chooses(pair, legs, self.sum.is_quiet()) {
             self.relay.end(legs);
             return false;
         }
         if !self.relay.passes() {
             self.audiences.clear();
             self.sum.clear();
-            for member in [one, other] {
+            for member in pair {
                 if let Some(leg) = legs.get_mut(member.0) {
                     *leg.seat() = Default::default();
                 }
             }
         }
-        self.relay.pass([one, other], legs, outside);
+        self.relay.pass(pair, legs, outside);
         true
     }
 
@@ -356,6 +348,21 @@ impl Mixer {
                 let mix = sum.less(leg.said(Era::Past, id));
                 leg.hear(Era::Past, id, mix, Blend::Falling);
             }
+        }
+    }
+}
+
+/// Takes in the tick of all these who have not had it yet.
+fn take_ticks(
+    members: &[LegId],
+    legs: &mut Arena<Leg>,
+    now: Stamp,
+    publisher: &mut RtPublisher,
+    outside: &mut impl Outside,
+) {
+    for member in members {
+        if let Some(leg) = legs.get_mut(member.0) {
+            leg.take_tick(now, publisher, outside);
         }
     }
 }

@@ -14,12 +14,12 @@ use stasis_bus::{RtPublisher, Stamp};
 
 use crate::bridge::{Bridge, RateChange, Room, Tap, TapDirection, TapEnd};
 use crate::dtmf::Digit;
-use crate::event::{Joined, Left, Moved, PlaybackState};
+use crate::event::{Joined, Left, Moved};
 use crate::frame::SampleRate;
 use crate::id::{Arena, BridgeId, LegId, PlaybackId, Target};
 use crate::leg::{Direction, Leg, LegSetting, Rates};
 use crate::resample::Resampler;
-use crate::sound::{self, Playback, PlaybackControl};
+use crate::sound::{Playback, PlaybackControl, Stage};
 
 /// What the engine is told to do.
 pub enum Order {
@@ -195,34 +195,37 @@ impl Engine {
                 }
             }
             Order::Play(target, playback) => {
-                if let Err(playback) = self.play(target, playback, now, publisher) {
-                    self.tell_not_played(target, playback.id(), now, publisher);
-                    outside.retire(Retired::Refused(Order::Play(target, playback)));
+                let outcome = match self.stage(target) {
+                    Some(stage) => stage.play(playback, now, publisher),
+                    None => Err(playback),
+                };
+                match outcome {
+                    Ok(()) => self.sounds_begin(target),
+                    Err(playback) => {
+                        outside.retire(Retired::Refused(Order::Play(target, playback)));
+                    }
                 }
             }
-            Order::Control(Target::Bridge(id), playback, control) => {
-                if let Some(bridge) = self.bridges.get_mut(id.0) {
-                    bridge.control(playback, control, now, publisher, outside);
+            Order::Control(target, playback, control) => {
+                if let Some(stage) = self.stage(target) {
+                    stage.control(playback, control, now, publisher, outside);
                 }
             }
-            Order::Control(Target::Leg(id), playback, control) => {
-                if let Some(leg) = self.legs.get_mut(id.0) {
-                    leg.control(playback, control, now, publisher, outside);
-                }
-            }
-            Order::StopPlaying(Target::Bridge(bridge)) => {
-                if let Some(bridge) = self.bridges.get_mut(bridge.0) {
-                    bridge.stop_playing(now, publisher, outside);
-                }
-            }
-            Order::StopPlaying(Target::Leg(leg)) => {
-                if let Some(leg) = self.legs.get_mut(leg.0) {
-                    leg.stop_playing(now, publisher, outside);
+            Order::StopPlaying(target) => {
+                if let Some(stage) = self.stage(target) {
+                    stage.stop(now, publisher, outside);
                 }
             }
             Order::Music(target, music) => {
-                if let Err(music) = self.set_music(target, music, outside) {
-                    outside.retire(Retired::Refused(Order::Music(target, Some(music))));
+                let outcome = match self.stage(target) {
+                    Some(stage) => stage.set_music(music, outside),
+                    None => music.map_or(Ok(()), Err),
+                };
+                match outcome {
+                    Ok(()) => self.sounds_begin(target),
+                    Err(music) => {
+                        outside.retire(Retired::Refused(Order::Music(target, Some(music))));
+                    }
                 }
             }
             Order::Pipe(id, direction, pipe) => {
@@ -282,70 +285,23 @@ impl Engine {
         !is_in && self.bridges.get(bridge.0).is_some_and(Bridge::is_full)
     }
 
-    /// Plays, if who is to hear it is there, has this rate, and not too much waits.
-    fn play(
-        &mut self,
-        target: Target,
-        playback: Box<Playback>,
-        now: Stamp,
-        publisher: &mut RtPublisher,
-    ) -> Result<(), Box<Playback>> {
+    /// Where something is played to a leg or a bridge.
+    fn stage(&mut self, target: Target) -> Option<Stage<'_>> {
         match target {
-            Target::Bridge(id) => match self.bridge_at(id, playback.rate()) {
-                Some(bridge) => {
-                    bridge.play(playback, now, publisher)?;
-                    self.wake(id);
-                    Ok(())
-                }
-                None => Err(playback),
-            },
-            Target::Leg(id) => match self.leg_at(id, playback.rate()) {
-                Some(leg) => leg.play(playback, now, publisher),
-                None => Err(playback),
-            },
+            Target::Leg(leg) => self.legs.get_mut(leg.0).map(Leg::stage),
+            Target::Bridge(bridge) => self.bridges.get_mut(bridge.0).map(Bridge::stage),
         }
     }
 
-    /// Tells who waits for a playback that it will not be heard.
-    fn tell_not_played(
-        &self,
-        target: Target,
-        playback: PlaybackId,
-        now: Stamp,
-        publisher: &mut RtPublisher,
-    ) {
-        let topic = match target {
-            Target::Leg(leg) => self.legs.get(leg.0).map(Leg::topic),
-            Target::Bridge(bridge) => self.bridges.get(bridge.0).map(Bridge::topic),
-        };
-        if let Some(topic) = topic {
-            sound::tell(target, topic, now, publisher)(playback, PlaybackState::Failed);
-        }
-    }
-
-    /// Gives music, if who is to hear it is there and has this rate.
-    fn set_music(
-        &mut self,
-        target: Target,
-        music: Option<Box<Playback>>,
-        outside: &mut impl Outside,
-    ) -> Result<(), Box<Playback>> {
-        let rate = music.as_ref().and_then(|music| music.rate());
+    /// Something is played to a leg or a bridge from here on.
+    fn sounds_begin(&mut self, target: Target) {
         match target {
-            Target::Bridge(id) => match self.bridges.get_mut(id.0) {
-                Some(bridge) if rate.is_none_or(|rate| rate == bridge.rate()) => {
-                    bridge.set_music(music, outside);
-                    Ok(())
+            Target::Leg(leg) => {
+                if let Some(leg) = self.legs.get_mut(leg.0) {
+                    leg.hears_sounds();
                 }
-                _ => music.map_or(Ok(()), Err),
-            },
-            Target::Leg(id) => match self.legs.get_mut(id.0) {
-                Some(leg) if rate.is_none_or(|rate| rate == leg.rate()) => {
-                    leg.set_music(music, outside);
-                    Ok(())
-                }
-                _ => music.map_or(Ok(()), Err),
-            },
+            }
+            Target::Bridge(bridge) => self.wake(bridge),
         }
     }
 

@@ -62,11 +62,6 @@ impl Engine {
         outside: &mut impl Outside,
     ) {
         let Some(bridge) = self.bridges.get_mut(id.0) else { return };
-        for leg in bridge.members() {
-            if let Some(leg) = self.legs.get_mut(leg.0) {
-                leg.take_tick(now, publisher, outside);
-            }
-        }
         bridge.tick(&mut self.legs, now, publisher, outside);
         for leg in bridge.members() {
             if let Some(leg) = self.legs.get_mut(leg.0) {

@@ -18,6 +18,7 @@ mod playlist;
 mod render;
 pub mod say;
 mod sounds;
+mod stage;
 mod tones;
 
 use stasis_bus::{RtPublisher, Stamp, Topic};
@@ -34,6 +35,7 @@ pub use playlist::{Delivery, Playlist};
 pub use render::TONE_LEVEL;
 pub(crate) use sounds::Sounds;
 pub use sounds::{MOST_PIPES, MOST_QUEUED};
+pub(crate) use stage::Stage;
 pub use tones::{DEFAULT_COUNTRY, ToneError, tone};
 
 /// Publishes what becomes of playbacks.
