@@ -1,8 +1,8 @@
 //! Bringing a leg's memory near before its turn comes.
 //!
-//! The legs of a large bridge do not fit the processor's cache, and to wait for their memory, piece by piece, is most of
-//! what a leg costs. So while one leg is worked on, the next ones are asked for, in steps: a pointer
-//! can be followed when what it is in has come.
+//! The legs of a large bridge do not fit the processor's cache, and to wait for their memory, piece by
+//! piece, is most of what a leg costs. So while one leg is worked on, the next ones are asked for, in
+//! steps: a pointer can be followed when what it is in has come.
 
 use stasis_bus::ring::prefetch;
 

@@ -271,7 +271,15 @@ impl Desk {
         }
     }
 
-    /// A bridge that has a mixer and is idle, to be told to give it back, and its thread. None while parcels are under way: who is in them may be on the way to it.
+    /// Notes a bridge that may have become idle.
+    fn look_at_idle(&mut self, bridge: BridgeId) {
+        if self.bridges.get(bridge.0).is_some_and(BridgeBook::is_idle) {
+            self.vacated.push(bridge);
+        }
+    }
+
+    /// A bridge that has a mixer and is idle, to be told to give it back, and its thread. None while
+    /// parcels are under way: who is in them may be on the way to it.
     pub(super) fn next_vacated(&mut self) -> Option<(BridgeId, usize)> {
         if self.parcels > 0 {
             return None;
@@ -295,9 +303,7 @@ impl Desk {
         if let Some(at) = book.taps.iter().position(|rate| *rate == tap.own_rate()) {
             book.taps.swap_remove(at);
         }
-        if book.is_idle() {
-            self.vacated.push(bridge);
-        }
+        self.look_at_idle(bridge);
     }
 
     /// A leg was told to go there, or to leave.
@@ -307,10 +313,8 @@ impl Desk {
         if let Some(before) = before {
             if let Some(book) = self.bridges.get_mut(before.0) {
                 book.members.remove(&leg);
-                if book.is_idle() {
-                    self.vacated.push(before);
-                }
             }
+            self.look_at_idle(before);
             self.unsettled.push(before);
         }
         if let Some(bridge) = bridge {
@@ -367,9 +371,7 @@ impl Desk {
             && let Some(book) = self.bridges.get_mut(bridge.0)
         {
             book.playbacks.remove(&playback.id());
-            if book.is_idle() {
-                self.vacated.push(bridge);
-            }
+            self.look_at_idle(bridge);
         }
     }
 
