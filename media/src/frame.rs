@@ -131,6 +131,16 @@ impl Frame {
     }
 }
 
+#[cfg(test)]
+impl Frame {
+    /// A tick at 8 kHz of this sample.
+    pub(crate) fn of(sample: i16) -> Frame {
+        let mut frame = Frame::silence(SampleRate::Hz8000);
+        frame.samples_mut().fill(sample);
+        frame
+    }
+}
+
 impl fmt::Debug for Frame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let peak = self.samples().iter().map(|s| s.unsigned_abs()).max().unwrap_or(0);

@@ -129,12 +129,6 @@ mod tests {
 
     const RATE: SampleRate = SampleRate::Hz8000;
 
-    fn frame(value: i16) -> Frame {
-        let mut frame = Frame::silence(RATE);
-        frame.samples_mut().fill(value);
-        frame
-    }
-
     /// What is overheard in a tick: its first sample, if there is any.
     fn overheard(edge: &mut SnoopEdge) -> Option<i16> {
         let mut out = [9; 160];
@@ -152,9 +146,9 @@ mod tests {
             // Now the one is first, now the other.
             if tick % 3 == 0 {
                 heard.push(overheard(&mut edge));
-                tap.hear_leg(&frame(tick));
+                tap.hear_leg(&Frame::of(tick));
             } else {
-                tap.hear_leg(&frame(tick));
+                tap.hear_leg(&Frame::of(tick));
                 heard.push(overheard(&mut edge));
             }
         }
@@ -168,7 +162,7 @@ mod tests {
     fn what_has_piled_up_is_cut_back() {
         let (mut tap, reader) = Tap::new(RATE, 1);
         let mut edge = SnoopEdge::new(RATE, Some(reader));
-        (1..=20).for_each(|tick| tap.hear_leg(&frame(tick)));
+        (1..=20).for_each(|tick| tap.hear_leg(&Frame::of(tick)));
         assert_eq!(overheard(&mut edge), Some(19));
         assert_eq!(overheard(&mut edge), Some(20));
         assert_eq!(overheard(&mut edge), None);
@@ -178,7 +172,7 @@ mod tests {
     fn the_end_is_told_once_and_after_all_that_was_said() {
         let (mut tap, reader) = Tap::new(RATE, 1);
         let mut edge = SnoopEdge::new(RATE, Some(reader));
-        (1..=2).for_each(|tick| tap.hear_leg(&frame(tick)));
+        (1..=2).for_each(|tick| tap.hear_leg(&Frame::of(tick)));
         tap.end(TapEnd::Gone);
         assert_eq!((overheard(&mut edge), edge.take_end()), (Some(1), None));
         assert_eq!((overheard(&mut edge), edge.take_end()), (Some(2), None));
@@ -192,7 +186,7 @@ mod tests {
         let (mut first, second) = (edge.whisper().unwrap(), edge.whisper().unwrap());
         assert!(edge.whisper().is_none(), "there are two ways");
         for tick in 0..40 {
-            edge.hear(frame(tick).samples());
+            edge.hear(Frame::of(tick).samples());
             assert_eq!(first.pop_partial_slice(&mut [0; 200]).0[0], tick);
         }
         assert_eq!(second.slots(), RING_TICKS * 160);

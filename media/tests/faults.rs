@@ -60,6 +60,17 @@ fn quiet_leg(hall: &Hall) -> LegId {
     hall.leg(address).0
 }
 
+/// Makes events of a leg and reads them all: how many were made, and read.
+fn make_and_read(hall: &Hall, leg: LegId, reader: &mut PullSubscription) -> (u64, u64) {
+    let mut read = 0;
+    let made = make_events(hall, leg, || read += count::<Muted>(reader));
+    until("all is read", || {
+        read += count::<Muted>(reader);
+        read >= made
+    });
+    (made, read)
+}
+
 #[test]
 fn a_subscriber_that_sleeps_for_ever_loses_only_its_own_events_and_they_are_counted() {
     let mut hall = Hall::open();
@@ -72,12 +83,7 @@ fn a_subscriber_that_sleeps_for_ever_loses_only_its_own_events_and_they_are_coun
     let sleeper = sleeper.unwrap();
     let mut reader = hall.topic.subscribe().capacity(1 << 16).accept::<Muted>().pull().unwrap();
     let leg = quiet_leg(&hall);
-    let mut read = 0;
-    let made = make_events(&hall, leg, || read += count::<Muted>(&mut reader));
-    until("all is read", || {
-        read += count::<Muted>(&mut reader);
-        read >= made
-    });
+    let (made, read) = make_and_read(&hall, leg, &mut reader);
     assert_eq!((read, reader.stats().dropped.total()), (made, 0), "the other reader has all");
     let stats = sleeper.stats();
     assert!(stats.dropped.full > 0 && stats.delivered < 3, "{stats:?}");
@@ -106,12 +112,7 @@ fn a_callback_that_panics_ends_its_subscription_and_is_counted() {
     let panicking = panicking.unwrap();
     let mut reader = hall.topic.subscribe().capacity(1 << 16).accept::<Muted>().pull().unwrap();
     let leg = quiet_leg(&hall);
-    let mut read = 0;
-    let made = make_events(&hall, leg, || read += count::<Muted>(&mut reader));
-    until("all is read", || {
-        read += count::<Muted>(&mut reader);
-        read >= made
-    });
+    let (made, read) = make_and_read(&hall, leg, &mut reader);
     assert_eq!((read, hall.bus.panics(), calls.load(Relaxed)), (made, 1, 3));
     hall.judge();
     drop((panicking, reader));

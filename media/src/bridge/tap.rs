@@ -278,12 +278,6 @@ mod tests {
 
     const RATE: SampleRate = SampleRate::Hz8000;
 
-    fn frame(value: i16) -> Frame {
-        let mut frame = Frame::silence(RATE);
-        frame.samples_mut().fill(value);
-        frame
-    }
-
     fn read_all(reader: &mut TapReader) -> Vec<i16> {
         let (mut all, mut part) = (Vec::new(), [0; 333]);
         loop {
@@ -297,13 +291,13 @@ mod tests {
     #[test]
     fn what_finds_no_room_is_silence_in_its_place() {
         let (mut tap, mut reader) = Tap::new(RATE, 1);
-        (0..53).for_each(|_| tap.hear_leg(&frame(1))); // three ticks too many
+        (0..53).for_each(|_| tap.hear_leg(&Frame::of(1))); // three ticks too many
         assert_eq!(reader.lost(), 0, "not read yet");
         assert_eq!(read_all(&mut reader), [1; 8_000]);
-        tap.hear_leg(&frame(2));
+        tap.hear_leg(&Frame::of(2));
         assert_eq!(read_all(&mut reader), [[0; 480].as_slice(), &[2; 160]].concat());
         assert_eq!((reader.lost(), reader.end()), (480, None));
-        (0..60).for_each(|_| tap.hear_leg(&frame(3)));
+        (0..60).for_each(|_| tap.hear_leg(&Frame::of(3)));
         tap.end(TapEnd::Gone);
         drop(tap);
         assert_eq!(reader.end(), None, "there is something to read yet");
@@ -316,15 +310,15 @@ mod tests {
         let (mut tap, mut reader) = Tap::new(RATE, 1);
         let mut length = 0;
         let mut read = 0;
-        (0..50).for_each(|_| tap.hear_leg(&frame(1)));
+        (0..50).for_each(|_| tap.hear_leg(&Frame::of(1)));
         length += 8_000;
         for _ in 0..100 {
-            tap.hear_leg(&frame(2)); // lost
+            tap.hear_leg(&Frame::of(2)); // lost
             // A reader that takes no notes.
             let n = reader.samples.pop_partial_slice(&mut [0; 160]).0.len();
             reader.read += n as u64;
             read += n;
-            tap.hear_leg(&frame(3));
+            tap.hear_leg(&Frame::of(3));
             length += 320;
         }
         tap.end(TapEnd::Refused);
