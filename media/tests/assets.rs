@@ -29,7 +29,7 @@ fn sum(a: &[i16], b: &[i16]) -> Vec<i16> {
 
 fn digits(samples: &[i16]) -> Vec<DtmfEvent> {
     let mut heard = Vec::new();
-    let mut detector = Detector::new();
+    let mut detector = Detector::new(SampleRate::Hz8000, DtmfSettings::DEFAULT);
     for tick in samples.chunks(TICK).chain([&[0; 800][..]]) {
         detector.feed(tick, &mut |event| heard.push(event));
     }

@@ -1,104 +1,130 @@
-//! The in-band detector: digits out of 8 kHz audio, by the limits of ITU-T Q.24.
+//! The in-band detector: digits out of audio, by the limits of ITU-T Q.24.
 //!
-//! Every 5 ms it looks at the last 20 ms (see `spectrum`) and passes a verdict: a digit, none, or
-//! "cannot tell". A window counts for a digit when nearly all of its power is in one tone of each
-//! group, both near their nominal frequencies, both loud enough, and neither much louder than the
-//! other. Speech and music have tones there too, but not for long, not alone and not both.
+//! Every 4 ms it takes a look at each group of frequencies (`bank`), and asks whether the last
+//! seven looks agree on a pair of tones (`history`): steady in level and frequency, for 28 ms. That
+//! is cheap, and rarely so. If they do, the spectrum of that time is drawn (`spectrum`), and that of
+//! the time before, and judged (`verdict`): a digit, or why not. So a tone of 40 ms is always heard,
+//! some 30 ms after it began, and one of 23 ms never.
 //!
-//! **A digit begins** after five windows in a row for the same one. A window passes when a tone
-//! fills some 60 % of it, so five take 25 to 30 ms of tone: 40 ms always do (Q.24 for AT&T, and
-//! ETSI ES 201 235-3), 23 ms never. **It ends** after six windows in a row without it, 30 ms: an
-//! interruption of 10 ms does not split it, a pause of 40 ms does. While it lasts the tests are
-//! laxer, so that a moment's noise does not end it.
+//! **A digit ends** after 16 ms without it: an interruption of 10 ms does not split it, a pause of
+//! 20 ms does. While it lasts only its own two tones matter, so noise does not end it.
 //!
-//! **Lost audio** is evidence neither way. The count stands still, both ways, and resumes when a
-//! window is full again; after more than 60 ms without one the count is forgotten.
+//! **Lost audio** is evidence neither way: looks that it has a part in are left out, on both sides of
+//! the question; after more than 60 ms of it everything before is forgotten.
 
-use super::Digit;
-use super::spectrum::{Basis, HOP, Spectrum, WINDOW};
-use super::verdict::{Candidate, Verdict};
+use super::bank::{Bank, HOP, Half};
+use super::history::{Discord, EDGE, ENOUGH, History, Pair};
+use super::narrow::Narrow;
+use super::spectrum::{Analyser, FEWEST_HOPS, HOPS};
+use super::verdict::{Approach, judge};
+use super::{Dbm0, Digit, DtmfSettings, Rejection, Rejections};
+use crate::frame::SampleRate;
 
-/// Windows in a row that begin a digit, and those without it that end it.
-const BEGIN_AFTER: u32 = 5;
-const END_AFTER: u32 = 6;
-/// Lost samples after which nothing before them counts: 60 ms.
+/// Looks in a row without a digit that end it.
+const END_AFTER: u32 = 4;
+/// Lost samples at 8 kHz after which nothing before them counts: 60 ms.
 const FORGET_AFTER: usize = 480;
-
-/// Where, against the middle of its first and last window, a digit began and ended: in the middle
-/// of the hop within which the verdict must have turned.
-const START_BEFORE_MIDDLE: u64 = 38;
-const END_AFTER_MIDDLE: u64 = 20;
+/// Hops whose samples are kept: those of the seven looks, one between, and as many before.
+const KEPT: usize = 2 * HOPS + 2;
+/// The level below the least at which tones are still told to have been too soft, in dB.
+const TOO_SOFT: f32 = 10.0;
 
 /// A digit heard. Positions count samples since the detector was made, lost ones included.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum DtmfEvent {
-    /// A digit is there, some 25 to 40 ms after it began.
+    /// A digit is there, some 30 ms after it began.
     Begin {
         /// Which one.
         digit: Digit,
-        /// Where it began, within a few ms.
+        /// Where it began, within 2 ms or so.
         at_sample: u64,
+        /// How many samples it took to know.
+        reported_at: u64,
     },
-    /// It is over, since some 30 ms. Each [`DtmfEvent::Begin`] has one, and the next comes after.
+    /// It is over, since some 20 ms. Each [`DtmfEvent::Begin`] has one, and the next comes after.
     End {
         /// Which one.
         digit: Digit,
         /// Where it began: the same as in its [`DtmfEvent::Begin`].
         at_sample: u64,
-        /// How long it lasted, within a few ms.
+        /// How long it lasted, within 2 ms or so.
         samples: u64,
+        /// How loud its low tone was when it began.
+        low: Dbm0,
+        /// How loud its high tone was; the twist is the difference of the two.
+        high: Dbm0,
     },
 }
 
-/// Hears DTMF in a stream of 8 kHz audio, fed in chunks of any size.
+/// Hears DTMF in a stream of audio, fed in chunks of any size.
 ///
 /// All of its state is in place: nothing is allocated after [`Detector::new`].
 #[derive(Clone)]
 pub struct Detector {
-    basis: &'static Basis,
-    /// The newest samples; the first `filled` are valid.
-    window: [f32; WINDOW],
+    bank: &'static Bank,
+    analyser: &'static Analyser,
+    settings: DtmfSettings,
+    /// To 8 kHz, where the audio has another rate.
+    narrow: Option<Narrow>,
+    /// The samples of the last hops, the newest last; the newest hop has `filled` of them.
+    samples: [f32; KEPT * HOP],
     filled: usize,
-    /// The window before, when it is just one hop back.
-    before: Option<Spectrum>,
-    /// Samples fed and lost so far, and the position since which none were lost.
+    /// Whether the newest hop, and the one before, had losses.
+    lossy: [bool; 2],
+    half: Half,
+    history: History,
+    /// Samples at 8 kHz so far, lost ones included; and those lost in a row.
     now: u64,
-    whole_since: u64,
-    /// Samples lost since the last full window.
     lost: usize,
     candidate: Option<Candidate>,
     current: Option<Current>,
+    rejections: Rejections,
+}
+
+/// A pair of tones that may become a digit.
+#[derive(Clone, Copy)]
+struct Candidate {
+    digit: Digit,
+    /// Where it began, in samples at 8 kHz.
+    start: f64,
+    approach: Approach,
+    reason: Rejection,
+    /// Looks since it was last there.
+    gone: u32,
 }
 
 /// The digit that has begun and not ended.
 #[derive(Clone, Copy)]
 struct Current {
     digit: Digit,
-    start: u64,
-    end: u64,
+    pair: Pair,
+    /// Where it began, and was last heard.
+    start: f64,
+    end: f64,
     misses: u32,
-}
-
-impl Default for Detector {
-    fn default() -> Self {
-        Self::new()
-    }
+    /// What the last look had of it.
+    share: f32,
 }
 
 impl Detector {
-    /// A detector that has heard nothing. Make it off the media thread: the first one computes the
-    /// table that all share.
-    pub fn new() -> Self {
+    /// A detector that has heard only silence, for audio at `rate`. Make it off the media thread:
+    /// it may allocate, and the first one computes tables that all share.
+    pub fn new(rate: SampleRate, settings: DtmfSettings) -> Self {
         Detector {
-            basis: Basis::shared(),
-            window: [0.0; WINDOW],
+            bank: Bank::shared(),
+            analyser: Analyser::shared(),
+            settings,
+            narrow: Narrow::from(rate),
+            samples: [0.0; KEPT * HOP],
             filled: 0,
-            before: None,
+            lossy: [false; 2],
+            half: Half::default(),
+            history: History::new(),
             now: 0,
-            whole_since: 0,
             lost: 0,
             candidate: None,
             current: None,
+            rejections: Rejections::default(),
         }
     }
 
@@ -106,18 +132,20 @@ impl Detector {
     ///
     /// The outcome does not depend on how a stream is cut into chunks.
     pub fn feed(&mut self, samples: &[i16], on: &mut dyn FnMut(DtmfEvent)) {
-        let mut rest = samples;
-        while !rest.is_empty() {
-            let (chunk, later) = rest.split_at(rest.len().min(WINDOW - self.filled));
-            for (to, &sample) in self.window[self.filled..].iter_mut().zip(chunk) {
-                *to = f32::from(sample);
+        if self.narrow.is_some() {
+            for &sample in samples {
+                let narrow = self.narrow.as_mut();
+                if let Some(sample) = narrow.and_then(|narrow| narrow.take(f32::from(sample))) {
+                    self.take(1, |_| sample, on);
+                }
             }
-            self.filled += chunk.len();
-            self.now = self.now.saturating_add(chunk.len() as u64);
-            if self.filled == WINDOW {
-                self.look(on);
+        } else {
+            let mut rest = samples;
+            while !rest.is_empty() {
+                let (chunk, later) = rest.split_at(rest.len().min(HOP - self.filled));
+                self.take(chunk.len(), |i| f32::from(chunk[i]), on);
+                rest = later;
             }
-            rest = later;
         }
     }
 
@@ -126,18 +154,23 @@ impl Detector {
     /// A digit under way, or half recognised, is held over up to 60 ms of loss; after more it ends
     /// where it was last heard.
     pub fn erased(&mut self, samples: usize, on: &mut dyn FnMut(DtmfEvent)) {
-        if samples == 0 {
+        let mut samples = samples / self.factor();
+        if self.lost.saturating_add(samples) > FORGET_AFTER {
+            self.forget(samples, on);
             return;
         }
-        self.now = self.now.saturating_add(samples as u64);
-        self.whole_since = self.now;
-        self.filled = 0;
-        self.before = None;
-        self.lost = self.lost.saturating_add(samples);
-        if self.lost > FORGET_AFTER {
-            self.candidate = None;
-            self.end(on);
+        self.lost += samples;
+        while samples > 0 {
+            let chunk = samples.min(HOP - self.filled);
+            self.lossy[1] = true;
+            self.take(chunk, |_| 0.0, on);
+            samples -= chunk;
         }
+    }
+
+    /// The stream is over: a digit that is under way ends where it was last heard.
+    pub fn finish(&mut self, on: &mut dyn FnMut(DtmfEvent)) {
+        self.forget(0, on);
     }
 
     /// The digit that is under way, if any.
@@ -145,76 +178,209 @@ impl Detector {
         self.current.map(|current| current.digit)
     }
 
-    /// Analyses a full window and makes room for the next.
-    fn look(&mut self, on: &mut dyn FnMut(DtmfEvent)) {
-        let now = self.basis.analyse(&self.window);
-        self.window.copy_within(HOP.., 0);
-        self.filled = WINDOW - HOP;
-        self.lost = 0;
-        let verdict = Verdict::of(self.basis, &now, self.before.replace(now).as_ref());
-        if let Verdict::Unknown = verdict {
-            return;
-        }
-        self.go_on(verdict, on);
-        self.begin(verdict, on);
+    /// Why pairs of tones were taken for no digit, so far.
+    pub fn rejections(&self) -> &Rejections {
+        &self.rejections
     }
 
-    /// The verdict's meaning for the digit under way: it goes on, or in the end is over.
-    fn go_on(&mut self, verdict: Verdict, on: &mut dyn FnMut(DtmfEvent)) {
-        let Some(current) = &mut self.current else { return };
-        if verdict.digit() == Some(current.digit) {
+    /// Samples of the stream for one of the detector's.
+    fn factor(&self) -> usize {
+        self.narrow.as_ref().map_or(1, Narrow::factor)
+    }
+
+    fn forget(&mut self, lost: usize, on: &mut dyn FnMut(DtmfEvent)) {
+        self.end(on);
+        self.give_up();
+        self.now = self.now.saturating_add(lost as u64);
+        self.lost = FORGET_AFTER;
+        (self.filled, self.lossy) = (0, [false, true]);
+        self.samples.fill(0.0);
+        self.half = Half::default();
+        self.history = History::new();
+        self.history.push(None);
+    }
+
+    /// Takes in `count` samples, not more than the hop has room for, and looks when it is full.
+    fn take(&mut self, count: usize, sample: impl Fn(usize) -> f32, on: &mut dyn FnMut(DtmfEvent)) {
+        let at = (KEPT - 1) * HOP + self.filled;
+        for (i, to) in self.samples[at..at + count].iter_mut().enumerate() {
+            *to = sample(i);
+        }
+        self.filled += count;
+        self.now = self.now.saturating_add(count as u64);
+        if self.filled == HOP {
+            self.look(on);
+            self.samples.copy_within(HOP.., 0);
+            self.filled = 0;
+            self.lossy = [self.lossy[1], false];
+        }
+    }
+
+    /// A hop is full: takes a look, and asks what it says.
+    fn look(&mut self, on: &mut dyn FnMut(DtmfEvent)) {
+        let hop = self.samples.last_chunk().unwrap_or(&[0.0; HOP]);
+        let look = self.bank.look(hop, &mut self.half);
+        let known = self.lossy == [false; 2];
+        self.history.push(known.then_some(look));
+        if !known {
+            return;
+        }
+        self.lost = 0;
+        if !self.goes_on(on) {
+            self.seek(on);
+        }
+    }
+
+    /// Where the middle of the look `back` hops ago was, in samples at 8 kHz.
+    fn middle(&self, back: usize) -> f64 {
+        self.now as f64 - ((1 + back) * HOP) as f64
+    }
+
+    /// Whether the digit under way is still there. If not for long enough, it ends.
+    fn goes_on(&mut self, on: &mut dyn FnMut(DtmfEvent)) -> bool {
+        let middle = self.middle(0);
+        let (Some(current), Some(look)) = (&mut self.current, self.history.look(0)) else {
+            return false;
+        };
+        let before = std::mem::replace(&mut current.share, current.pair.share(look));
+        // After a gap there is no phase to go on from.
+        let in_tune = before < EDGE || self.history.in_tune(self.bank, &current.pair);
+        if current.share >= EDGE && in_tune {
             current.misses = 0;
-            current.end = self.now - WINDOW as u64 / 2 + END_AFTER_MIDDLE;
-        } else {
-            current.misses += 1;
-            if current.misses >= END_AFTER {
-                self.end(on);
+            current.end = middle;
+            return true;
+        }
+        if current.misses == 0 && current.share < EDGE {
+            current.end = middle - (HOP as f64) * (1.0 - edge(before, current.share));
+        }
+        current.misses += 1;
+        if current.misses >= END_AFTER {
+            self.end(on);
+        }
+        false
+    }
+
+    /// Whether the last looks agree on a digit that begins.
+    fn seek(&mut self, on: &mut dyn FnMut(DtmfEvent)) {
+        let floor = Dbm0(self.settings.min_level.0 - TOO_SOFT).peak().powi(2) / 2.0;
+        let pair = match self.history.witnesses() {
+            Some(looks) => {
+                self.history.pair(self.bank, &looks, floor).map(|pair| (pair, looks[ENOUGH - 1]))
+            }
+            None => Err(Discord::Silence),
+        };
+        match pair {
+            Ok((pair, first)) => self.consider(pair, first, on),
+            Err(discord) => {
+                let Some(candidate) = &mut self.candidate else { return };
+                if discord == Discord::Wander {
+                    candidate.reason = Rejection::Steadiness;
+                }
+                candidate.gone += 1;
+                if candidate.gone >= END_AFTER {
+                    self.give_up();
+                }
             }
         }
     }
 
-    /// The verdict's meaning for a digit that is about to begin.
-    fn begin(&mut self, verdict: Verdict, on: &mut dyn FnMut(DtmfEvent)) {
-        let strict = verdict.strict();
-        let goes_on = self.current.is_some_and(|current| Some(current.digit) == verdict.digit());
-        let (Some(heard), false) = (strict, goes_on) else {
-            self.candidate = None;
+    /// Judges a pair that is there since the look `first`.
+    fn consider(&mut self, pair: Pair, first: usize, on: &mut dyn FnMut(DtmfEvent)) {
+        let digit = pair.digit();
+        if self.current.is_some_and(|current| current.digit == digit) {
             return;
+        }
+        if self.candidate.is_some_and(|candidate| candidate.digit != digit) {
+            self.give_up();
+        }
+        let mut candidate = match self.candidate {
+            Some(candidate) => Candidate { gone: 0, ..candidate },
+            None => self.candidate(&pair, first),
         };
-        let candidate = match self.candidate.and_then(|candidate| candidate.and(&heard)) {
-            Some(candidate) => candidate,
-            None => Candidate::new(&heard, self.start()),
+        let from = KEPT * HOP - HOPS * HOP;
+        let Some(spectrum) = self.analyser.analyse(&self.samples[from..]) else { return };
+        let around = spectrum.around(&pair);
+        if let Err(reason) = judge(&self.settings, &pair, &around, &candidate.approach) {
+            candidate.reason = reason;
+            self.candidate = Some(candidate);
+            return;
+        }
+        self.end(on); // another digit, which this one followed without a pause
+        self.candidate = None;
+        let (start, end) = (candidate.start, self.middle(0));
+        self.current = Some(Current { digit, pair, start, end, misses: 0, share: 1.0 });
+        let reported_at = self.now.saturating_mul(self.factor() as u64);
+        on(DtmfEvent::Begin { digit, at_sample: self.position(start), reported_at });
+    }
+
+    /// A pair that is heard for the first time: how it began.
+    fn candidate(&self, pair: &Pair, first: usize) -> Candidate {
+        let share = |back| self.history.look(back).map(|look| pair.share(look));
+        let mut first = first;
+        while share(first + 1).is_some_and(|share| share >= EDGE) {
+            first += 1;
+        }
+        let risen = match (share(first + 1), share(first)) {
+            (Some(before), Some(after)) => edge(before, after),
+            _ => 1.0,
         };
-        self.candidate = Some(candidate);
-        if candidate.windows >= BEGIN_AFTER && candidate.is_convincing() {
-            self.end(on); // another digit, which this one followed without a pause
-            self.candidate = None;
-            let (digit, start) = (candidate.digit, candidate.start);
-            let end = self.now - WINDOW as u64 / 2 + END_AFTER_MIDDLE;
-            self.current = Some(Current { digit, start, end, misses: 0 });
-            on(DtmfEvent::Begin { digit, at_sample: start });
+        let start = self.middle(first) - (HOP as f64) * (1.0 - risen);
+        let approach = self.approach(pair, first);
+        Candidate { digit: pair.digit(), start, approach, reason: Rejection::EnergyRatio, gone: 0 }
+    }
+
+    /// What there was before the look `first`.
+    fn approach(&self, pair: &Pair, first: usize) -> Approach {
+        let before = |tone: &super::history::Tone| {
+            let seen = (first + 2..first + 5).filter_map(|back| self.history.look(back));
+            let (sum, count) = seen.fold((0.0, 0), |(sum, count), look| {
+                (sum + look[tone.carrier].norm(), count + 1)
+            });
+            sum / count.max(1) as f32 / tone.seen.max(f32::MIN_POSITIVE)
+        };
+        let until = (KEPT * HOP).saturating_sub((first + 3) * HOP);
+        let from = until.saturating_sub(HOPS * HOP);
+        let hops = (until - from) / HOP;
+        let spectrum = (hops >= FEWEST_HOPS)
+            .then(|| self.analyser.analyse(&self.samples[from..until]))
+            .flatten();
+        Approach {
+            low: before(&pair.low),
+            high: before(&pair.high),
+            middle: spectrum.map_or(0.0, |spectrum| spectrum.around(pair).middle),
         }
     }
 
-    /// Where a tone began that passes from this window on.
-    fn start(&self) -> u64 {
-        // The first window of a stretch cannot tell, so its second passes though the tone may
-        // have been there from the first sample.
-        let first = self.whole_since.saturating_add((WINDOW + HOP) as u64);
-        if self.now <= first {
-            self.whole_since
-        } else {
-            self.now - WINDOW as u64 / 2 - START_BEFORE_MIDDLE
+    /// What might have become a digit did not.
+    fn give_up(&mut self) {
+        if let Some(candidate) = self.candidate.take() {
+            self.rejections.add(candidate.reason);
         }
     }
 
     /// Ends the digit under way, if any.
     fn end(&mut self, on: &mut dyn FnMut(DtmfEvent)) {
-        if let Some(Current { digit, start, end, .. }) = self.current.take() {
-            let samples = end.saturating_sub(start);
-            on(DtmfEvent::End { digit, at_sample: start, samples });
+        if let Some(Current { digit, pair, start, end, .. }) = self.current.take() {
+            let at_sample = self.position(start);
+            let samples = self.position(end).saturating_sub(at_sample);
+            let level = |power: f32| Dbm0::of_peak((2.0 * power).sqrt());
+            let (low, high) = (level(pair.low.power), level(pair.high.power));
+            on(DtmfEvent::End { digit, at_sample, samples, low, high });
         }
     }
+
+    /// A place in the stream, at its own rate.
+    fn position(&self, at: f64) -> u64 {
+        let delay = self.narrow.as_ref().map_or(0, Narrow::delay);
+        (at * self.factor() as f64 - delay as f64).round().max(0.0) as u64
+    }
+}
+
+/// Where between two looks the share crosses half the amplitude: 0 at the first, 1 at the second.
+fn edge(before: f32, after: f32) -> f64 {
+    let (before, after) = (f64::from(before).sqrt(), f64::from(after).sqrt());
+    let half = f64::from(EDGE).sqrt();
+    if before == after { 0.5 } else { ((half - before) / (after - before)).clamp(0.0, 1.0) }
 }
 
 impl std::fmt::Debug for Detector {

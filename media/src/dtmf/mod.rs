@@ -4,12 +4,17 @@
 //! the vocabulary, whatever a digit came by (in-band tones, RFC 4733 events, a REST call);
 //! [`ToneGenerator`] sings it and [`Detector`] hears it.
 
+mod bank;
 mod detector;
 mod digit;
 mod generator;
+mod history;
+mod narrow;
+mod settings;
 mod spectrum;
 mod verdict;
 
 pub use detector::{Detector, DtmfEvent};
 pub use digit::{Digit, NotADigit};
 pub use generator::{Dbm0, ToneGenerator};
+pub use settings::{DtmfSettings, Rejection, Rejections, UnknownProfile};

@@ -1,204 +1,141 @@
-//! What one window of audio holds at the eight DTMF frequencies.
+//! What else there is: the spectrum of the 32 ms in which a pair of tones was heard.
 //!
-//! A Hann window of 20 ms at 8 kHz: wide enough to tell the rows apart (its main lobe is ±100 Hz),
-//! and 268 Hz away, where the other group begins, it sees less than a thousandth of a tone. So in
-//! a window with one digit each group's strongest bin is one sine and nothing else, and three
-//! things can be read off exactly: its power, its share of all the power, and, from the turn of
-//! its phase since the window before, its frequency.
-//!
-//! The weights sum to 1, and phases are those at the middle of the window, so a tone that fills
-//! only part of the window still has the phase of the whole.
+//! A Hann window over all of it, so that a tone keeps to 62 Hz on either side, and everything else
+//! can be told apart: other harmonics of a voice, a third tone, noise, a dial tone below.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
-use super::digit::{HIGH_HZ, LOW_HZ};
+use realfft::num_complex::Complex;
+use realfft::{RealFftPlanner, RealToComplex};
 
-/// Samples in a window: 20 ms at 8 kHz.
-pub(super) const WINDOW: usize = 160;
-/// Samples from one window to the next: 5 ms.
-pub(super) const HOP: usize = 40;
-/// The rate that all of it is for.
-pub(super) const RATE: f32 = 8_000.0;
+use super::bank::{HOP, RATE};
+use super::history::Pair;
 
-/// The window's weights, and for each sample the eight weighted cosines, then the eight sines.
-pub(super) struct Basis {
-    weights: [f32; WINDOW],
-    turns: [[f32; 16]; WINDOW],
-    /// For each frequency the turn of its phase in one hop, to be taken off.
-    hop: [Phase; 8],
+/// The most hops that are looked at, and the fewest.
+pub(super) const HOPS: usize = 8;
+pub(super) const FEWEST_HOPS: usize = 4;
+/// Samples of the transform.
+pub(super) const LENGTH: usize = HOPS * HOP;
+const BINS: usize = LENGTH / 2 + 1;
+/// Room for the transform's work.
+const SCRATCH: usize = 2 * LENGTH;
+
+/// Hertz from bin to bin.
+const BIN_HZ: f32 = RATE / LENGTH as f32;
+/// What is near enough to a tone to be its own, in main lobes of the window.
+const OWN: f32 = 1.5;
+/// Where voices have their strongest harmonics, and noise but a third of its power.
+const MIDDLE_HZ: std::ops::RangeInclusive<f32> = 187.0..=1_907.0;
+/// Where the dial tones of all countries are (ITU-T E.180: 350 to 450 Hz), with their lobes.
+const DIAL_HZ: std::ops::RangeInclusive<f32> = 280.0..=505.0;
+
+/// The transform and its windows: shared by all detectors.
+pub(super) struct Analyser {
+    transform: Arc<dyn RealToComplex<f32>>,
+    /// For each number of hops the window, scaled so that the bins of a sine sum to its mean
+    /// square.
+    windows: [Box<[f32]>; HOPS - FEWEST_HOPS + 1],
 }
 
-/// A complex number: a bin, or a turn of phase.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Phase {
-    re: f32,
-    im: f32,
-}
-
-/// One window's analysis.
-#[derive(Clone, Copy, Debug, Default)]
+/// Power, bin by bin.
 pub(super) struct Spectrum {
-    bins: [Phase; 8],
-    /// Weighted mean square of the samples, without their DC.
-    pub(super) power: f32,
+    power: [f32; BINS],
+    /// Half of a main lobe, in bins.
+    lobe: f32,
 }
 
-/// The strongest tone of a group.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Tone {
-    /// Row or column, 0 to 3.
-    pub(super) index: usize,
-    /// Mean square, corrected for the tone's distance from the middle of its bin.
-    pub(super) power: f32,
-    /// How far the frequency is from nominal, as a fraction of it: 0.015 for 1.5 % above.
-    pub(super) detune: f32,
+/// What there is beside two tones; all as mean squares.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Surroundings {
+    /// The tones themselves.
+    pub(super) low: f32,
+    pub(super) high: f32,
+    /// Everything else from 190 to 1,900 Hz but a dial tone.
+    pub(super) middle: f32,
+    /// The strongest third tone in there.
+    pub(super) third: f32,
+    /// Where dial tones are.
+    pub(super) dial: f32,
+    /// Above 1,900 Hz.
+    pub(super) upper: f32,
+    /// At twice each frequency, where the other tone is not.
+    pub(super) second_low: f32,
+    pub(super) second_high: f32,
 }
 
-/// The two groups of bins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Group {
-    Low,
-    High,
-}
-
-impl Basis {
-    /// The one basis of the process; computed on first use, which is in `Detector::new`.
-    pub(super) fn shared() -> &'static Basis {
-        static BASIS: LazyLock<Basis> = LazyLock::new(Basis::new);
-        &BASIS
+impl Analyser {
+    /// The one analyser of the process; made on first use, which is in `Detector::new`.
+    pub(super) fn shared() -> &'static Analyser {
+        static ANALYSER: LazyLock<Analyser> = LazyLock::new(Analyser::new);
+        &ANALYSER
     }
 
-    fn new() -> Basis {
-        let per_sample = |bin: usize| std::f64::consts::TAU * hz(bin) / f64::from(RATE);
-        let weight = |n: usize| {
-            let t = (n as f64 + 0.5) / WINDOW as f64;
-            (1.0 - (std::f64::consts::TAU * t).cos()) / WINDOW as f64
+    fn new() -> Analyser {
+        let transform = RealFftPlanner::new().plan_fft_forward(LENGTH);
+        assert!(transform.get_scratch_len() <= SCRATCH, "room for the transform's work");
+        let window = |hops: usize| -> Box<[f32]> {
+            let samples = hops * HOP;
+            let turn = std::f64::consts::TAU / samples as f64;
+            let hann = |n: usize| 0.5 - 0.5 * (turn * (n as f64 + 0.5)).cos();
+            // By Parseval: the squares of a Hann window sum to 3/8 of its length.
+            let scale = (2.0 / (LENGTH as f64 * samples as f64 * 0.375)).sqrt();
+            (0..samples).map(|n| (hann(n) * scale) as f32).collect()
         };
-        let middle = (WINDOW as f64 - 1.0) / 2.0;
-        let turn = |n: usize, i: usize| {
-            let angle = per_sample(i % 8) * (n as f64 - middle);
-            (weight(n) * if i < 8 { angle.cos() } else { -angle.sin() }) as f32
-        };
-        Basis {
-            weights: std::array::from_fn(|n| weight(n) as f32),
-            turns: std::array::from_fn(|n| std::array::from_fn(|i| turn(n, i))),
-            hop: std::array::from_fn(|bin| {
-                let (sin, cos) = (per_sample(bin) * HOP as f64).sin_cos();
-                Phase { re: cos as f32, im: -sin as f32 }
-            }),
-        }
+        Analyser { transform, windows: std::array::from_fn(|i| window(i + FEWEST_HOPS)) }
     }
 
-    /// Analyses one window. Sixteen sums side by side, which is four SIMD registers.
-    pub(super) fn analyse(&self, window: &[f32; WINDOW]) -> Spectrum {
-        let mut sums = [0.0f32; 16];
-        let (mut mean, mut square) = (0.0f32, 0.0f32);
-        for ((&x, &weight), turns) in window.iter().zip(&self.weights).zip(&self.turns) {
-            for (sum, turn) in sums.iter_mut().zip(turns) {
-                *sum += x * turn;
-            }
-            mean += x * weight;
-            square += x * x * weight;
+    /// The spectrum of `samples`, as many as 4 to 8 hops have. `None` for any other number.
+    pub(super) fn analyse(&self, samples: &[f32]) -> Option<Spectrum> {
+        let window = self.windows.iter().find(|window| window.len() == samples.len())?;
+        let mut input = [0.0f32; LENGTH];
+        for ((to, x), weight) in input.iter_mut().zip(samples).zip(window) {
+            *to = x * weight;
         }
-        Spectrum {
-            bins: std::array::from_fn(|bin| Phase { re: sums[bin], im: sums[bin + 8] }),
-            power: square - mean * mean,
-        }
-    }
-
-    /// The strongest tone of `group` in `now`, given the analysis of the window one hop `before`.
-    pub(super) fn strongest(&self, group: Group, now: &Spectrum, before: &Spectrum) -> Tone {
-        let first = if group == Group::Low { 0 } else { 4 };
-        let louder =
-            |a: usize, b: usize| if now.bins[b].norm() > now.bins[a].norm() { b } else { a };
-        let bin = (first + 1..first + 4).fold(first, louder);
-        let turn = now.bins[bin].times(before.bins[bin].conjugate()).times(self.hop[bin]);
-        let off_hz = turn.angle() / std::f32::consts::TAU * RATE / HOP as f32;
-        let response = hann_response(off_hz * WINDOW as f32 / RATE);
-        Tone {
-            index: bin - first,
-            power: 2.0 * now.bins[bin].norm() / (response * response),
-            detune: off_hz / hz(bin) as f32,
-        }
+        let mut bins = [Complex::new(0.0f32, 0.0); BINS];
+        let mut scratch = [Complex::new(0.0f32, 0.0); SCRATCH];
+        let scratch = &mut scratch[..self.transform.get_scratch_len()];
+        self.transform.process_with_scratch(&mut input, &mut bins, scratch).ok()?;
+        let power = bins.map(|bin| bin.norm_sqr());
+        Some(Spectrum { power, lobe: 2.0 * LENGTH as f32 / samples.len() as f32 })
     }
 }
 
 impl Spectrum {
-    /// The share of the power at the strongest frequency of each group, uncorrected: 0 to 1.
-    pub(super) fn rough_purity(&self) -> f32 {
-        let peak = |bins: &[Phase]| bins.iter().map(|bin| bin.norm()).fold(0.0, f32::max);
-        2.0 * (peak(&self.bins[..4]) + peak(&self.bins[4..])) / self.power.max(f32::MIN_POSITIVE)
-    }
-}
-
-impl Phase {
-    fn norm(self) -> f32 {
-        self.re * self.re + self.im * self.im
-    }
-
-    fn conjugate(self) -> Phase {
-        Phase { re: self.re, im: -self.im }
-    }
-
-    fn times(self, other: Phase) -> Phase {
-        Phase {
-            re: self.re * other.re - self.im * other.im,
-            im: self.re * other.im + self.im * other.re,
-        }
-    }
-
-    /// In radians, −π to π.
-    fn angle(self) -> f32 {
-        self.im.atan2(self.re)
-    }
-}
-
-/// The frequency of a bin: the low group, then the high one.
-fn hz(bin: usize) -> f64 {
-    f64::from(if bin < 4 { LOW_HZ[bin] } else { HIGH_HZ[bin - 4] })
-}
-
-/// The response of the Hann window to a sine `x` bins away from the middle, for |x| up to 1: the
-/// series of sin(πx) / (πx (1 − x²)).
-fn hann_response(x: f32) -> f32 {
-    let x2 = (x * x).min(1.0);
-    1.0 - x2 * (0.6449 - x2 * (0.1668 - x2 * 0.0240))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn sine(hz: f64, peak: f64, from: usize) -> [f32; WINDOW] {
-        let turn = std::f64::consts::TAU * hz / f64::from(RATE);
-        std::array::from_fn(|n| (peak * (turn * (from + n) as f64).sin()) as f32)
-    }
-
-    #[test]
-    fn power_and_frequency_of_a_detuned_tone_are_read_off() {
-        let basis = Basis::shared();
-        for bin in 0..8 {
-            for percent in [-3.0, -1.5, 0.0, 1.0, 2.0] {
-                let at = hz(bin) * (1.0 + percent / 100.0);
-                let before = basis.analyse(&sine(at, 1_000.0, 0));
-                let now = basis.analyse(&sine(at, 1_000.0, HOP));
-                let group = if bin < 4 { Group::Low } else { Group::High };
-                let tone = basis.strongest(group, &now, &before);
-                assert_eq!(tone.index, bin % 4);
-                assert!((f64::from(tone.detune) * 100.0 - percent).abs() < 0.05, "{tone:?}");
-                assert!((tone.power / 500_000.0 - 1.0).abs() < 0.02, "{percent} {tone:?}");
+    /// What there is beside the tones of `pair`.
+    pub(super) fn around(&self, pair: &Pair) -> Surroundings {
+        let (low, high) = (pair.low.hz / BIN_HZ, pair.high.hz / BIN_HZ);
+        let reach = OWN * self.lobe;
+        let mut found = Surroundings::default();
+        let mut before = [0.0; 2];
+        for (bin, &power) in self.power.iter().enumerate() {
+            let (at, hz) = (bin as f32, bin as f32 * BIN_HZ);
+            let mut other = 0.0;
+            if (at - low).abs() <= reach {
+                found.low += power;
+            } else if (at - high).abs() <= reach {
+                found.high += power;
+            } else if hz > *MIDDLE_HZ.end() {
+                found.upper += power;
+            } else if DIAL_HZ.contains(&hz) {
+                found.dial += power;
+            } else if hz >= *MIDDLE_HZ.start() {
+                found.middle += power;
+                other = power;
             }
+            found.third = found.third.max(before[0] + before[1] + other);
+            before = [before[1], other];
         }
+        if (2.0 * low - high).abs() > 2.0 * reach {
+            found.second_low = self.near(2.0 * low);
+        }
+        found.second_high = self.near(2.0 * high);
+        found
     }
 
-    #[test]
-    fn the_other_group_and_dc_are_not_seen() {
-        let basis = Basis::shared();
-        let mut window = sine(941.0, 1_000.0, 0);
-        window.iter_mut().for_each(|x| *x += 5_000.0);
-        let seen = basis.analyse(&window);
-        assert!((seen.power / 500_000.0 - 1.0).abs() < 0.01);
-        assert!(seen.bins[4..].iter().all(|bin| 2.0 * bin.norm() < 500_000.0 * 1e-5));
-        assert!((seen.rough_purity() - 1.0).abs() < 0.01);
+    /// The power of a tone at this bin.
+    fn near(&self, at: f32) -> f32 {
+        let from = (at - self.lobe).ceil().max(0.0) as usize;
+        let to = ((at + self.lobe).floor().max(0.0) as usize).min(BINS - 1);
+        self.power.get(from..=to).map_or(0.0, |bins| bins.iter().sum())
     }
 }

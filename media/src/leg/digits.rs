@@ -2,12 +2,10 @@
 
 use stasis_bus::{RtPublisher, Stamp, Topic};
 
-use super::lane::{between, convert};
-use crate::dtmf::{Detector, DtmfEvent};
+use crate::dtmf::{Detector, DtmfEvent, DtmfSettings};
 use crate::event::{DtmfBegan, DtmfReceived, DtmfSource};
 use crate::frame::{Frame, SampleRate};
 use crate::id::LegId;
-use crate::resample::Resampler;
 use crate::rtp::FrameKind;
 
 /// Digits in the audio. A party that sends telephone events is heard by those alone, so that one
@@ -19,8 +17,7 @@ pub(super) struct InBandDigits {
     wanted: bool,
     /// Whether it still publishes what it finds.
     tells: bool,
-    /// To the detector's 8 kHz, where the leg has another rate.
-    narrow: Option<Box<Narrow>>,
+    rate: SampleRate,
     /// Ticks of silence in a row.
     silence: u32,
 }
@@ -29,16 +26,16 @@ pub(super) struct InBandDigits {
 const ENOUGH: u32 = 6;
 
 /// Lost for so long, whatever the detector was at is over: a second.
-const FORGOTTEN: usize = 8_000;
+const FORGOTTEN: usize = 48_000;
 
 impl InBandDigits {
     pub(super) fn new(detects: bool, rate: SampleRate) -> Self {
-        let detector = detects.then(|| Box::new(Detector::new()));
+        let detector = detects.then(|| Box::new(Detector::new(rate, DtmfSettings::DEFAULT)));
         InBandDigits {
             detector,
             wanted: true,
             tells: true,
-            narrow: Narrow::from(rate).map(Box::new),
+            rate,
             silence: 0,
         }
     }
@@ -59,7 +56,7 @@ impl InBandDigits {
         let Some(detector) = self.detector.as_mut() else { return };
         if std::mem::replace(&mut self.wanted, wanted) && !wanted {
             let tells = self.tells;
-            let mut on = report(leg, topic, now, publisher);
+            let mut on = report(self.rate, leg, topic, now, publisher);
             detector.erased(FORGOTTEN, &mut |event| {
                 if tells {
                     on(event);
@@ -88,10 +85,9 @@ impl InBandDigits {
         if self.silence > ENOUGH && detector.current().is_none() {
             return false;
         }
-        let frame = self.narrow.as_mut().map_or(frame, |narrow| narrow.tick(frame));
         let tells = self.tells;
         let mut heard = detector.current().is_some();
-        let mut report = report(leg, topic, now, publisher);
+        let mut report = report(self.rate, leg, topic, now, publisher);
         let mut on = |event: DtmfEvent| {
             heard = true;
             if tells {
@@ -109,6 +105,7 @@ impl InBandDigits {
 
 /// Publishes what the detector reveals.
 fn report<'a>(
+    rate: SampleRate,
     leg: LegId,
     topic: &'a Topic,
     now: Stamp,
@@ -120,29 +117,8 @@ fn report<'a>(
             publisher.publish(topic, now, DtmfBegan { leg, digit, source });
         }
         DtmfEvent::End { digit, samples, .. } => {
-            // The detector counts at 8 kHz.
-            let duration_ms = (samples / 8) as u32;
+            let duration_ms = (samples * 1_000 / u64::from(rate.hz())) as u32;
             publisher.publish(topic, now, DtmfReceived { leg, digit, source, duration_ms });
         }
-    }
-}
-
-/// A leg's audio at 8 kHz.
-struct Narrow {
-    resampler: Resampler,
-    frame: Frame,
-}
-
-impl Narrow {
-    /// From audio at `rate`; `None` when it has 8 kHz already.
-    fn from(rate: SampleRate) -> Option<Self> {
-        let narrow = SampleRate::Hz8000;
-        let resampler = (rate != narrow).then(|| between(rate, narrow))?;
-        Some(Narrow { resampler, frame: Frame::silence(narrow) })
-    }
-
-    fn tick(&mut self, frame: &Frame) -> &Frame {
-        convert(&mut self.resampler, frame, &mut self.frame);
-        &self.frame
     }
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::codec::{Codec, EncodeSettings};
-use crate::dtmf::{Dbm0, ToneGenerator};
+use crate::dtmf::{Dbm0, DtmfSettings, ToneGenerator};
 use crate::frame::SampleRate;
 
 const MS: usize = 8;
@@ -67,7 +67,7 @@ fn stream(offset: usize, parts: &[&[i16]]) -> Vec<i16> {
 
 fn hear(samples: &[i16]) -> Vec<DtmfEvent> {
     let mut events = Vec::new();
-    let mut detector = Detector::new();
+    let mut detector = Detector::new(SampleRate::Hz8000, DtmfSettings::DEFAULT);
     for frame in samples.chunks(160) {
         detector.feed(frame, &mut |event| events.push(event));
     }
@@ -79,7 +79,7 @@ fn digits(events: &[DtmfEvent]) -> String {
     for pair in events.chunks(2) {
         match *pair {
             [
-                DtmfEvent::Begin { digit, at_sample },
+                DtmfEvent::Begin { digit, at_sample, .. },
                 DtmfEvent::End { digit: ended, at_sample: started, .. },
             ] => assert_eq!((digit, at_sample), (ended, started)),
             _ => panic!("no Begin and End in turn: {events:?}"),
@@ -205,7 +205,7 @@ fn chunks_of_any_size_reveal_the_same() {
     let whole = hear(&all);
     assert_eq!(digits(&whole), "0123456789*#ABCD");
     for chunk in [1, 3, 39, 40, 41, 80, 161, 240, 10_000] {
-        let (mut detector, mut events) = (Detector::new(), Vec::new());
+        let (mut detector, mut events) = (Detector::new(SampleRate::Hz8000, DtmfSettings::DEFAULT), Vec::new());
         all.chunks(chunk).for_each(|part| detector.feed(part, &mut |event| events.push(event)));
         assert_eq!(events, whole, "chunks of {chunk}");
     }
@@ -339,7 +339,7 @@ fn call_progress_tones_are_no_digits() {
 
 /// Feeds frames of 20 ms, those in `lost` as erasures, and gives back the digits.
 fn hear_with_loss(samples: &[i16], lost: &[usize]) -> String {
-    let (mut detector, mut events) = (Detector::new(), Vec::new());
+    let (mut detector, mut events) = (Detector::new(SampleRate::Hz8000, DtmfSettings::DEFAULT), Vec::new());
     for (i, frame) in samples.chunks(160).enumerate() {
         let mut on = |event| events.push(event);
         if lost.contains(&i) {
@@ -371,7 +371,7 @@ fn one_or_two_lost_packets_in_a_tone_of_120_ms_leave_one_digit() {
 #[test]
 fn more_than_60_ms_of_loss_end_a_digit_where_it_was_last_heard() {
     let tone = Pair::of(Digit::ALL[8]).sing(100 * MS);
-    let (mut detector, mut events) = (Detector::new(), Vec::new());
+    let (mut detector, mut events) = (Detector::new(SampleRate::Hz8000, DtmfSettings::DEFAULT), Vec::new());
     detector.feed(&tone, &mut |event| events.push(event));
     detector.erased(60 * MS, &mut |event| events.push(event));
     assert_eq!(detector.current(), Some(Digit::ALL[8]));
@@ -386,7 +386,7 @@ fn more_than_60_ms_of_loss_end_a_digit_where_it_was_last_heard() {
 
 #[test]
 fn positions_go_on_counting_over_a_loss() {
-    let (mut detector, mut events) = (Detector::new(), Vec::new());
+    let (mut detector, mut events) = (Detector::new(SampleRate::Hz8000, DtmfSettings::DEFAULT), Vec::new());
     detector.erased(10_000, &mut |event| events.push(event));
     let tone = stream(0, &[&Pair::of(Digit::ALL[8]).sing(100 * MS)]);
     detector.feed(&tone, &mut |event| events.push(event));
@@ -401,7 +401,7 @@ proptest::proptest! {
         chunks in proptest::collection::vec(
             (proptest::bool::ANY, proptest::collection::vec(proptest::num::i16::ANY, 0..400)), 0..40)
     ) {
-        let (mut detector, mut events) = (Detector::new(), Vec::new());
+        let (mut detector, mut events) = (Detector::new(SampleRate::Hz8000, DtmfSettings::DEFAULT), Vec::new());
         for (lost, chunk) in &chunks {
             let mut on = |event| events.push(event);
             if *lost { detector.erased(chunk.len(), &mut on) } else { detector.feed(chunk, &mut on) }

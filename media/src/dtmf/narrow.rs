@@ -1,0 +1,80 @@
+//! Down to the detector's 8 kHz, from any rate that is a multiple of it.
+
+use super::bank::RATE;
+use crate::frame::SampleRate;
+
+/// Outputs that a filter is long: 2 ms. It is half of that behind.
+const LENGTH: usize = 16;
+/// The pass band ends here, in shares of half the lower rate: what would mirror into the band of the
+/// tones is 60 dB lower.
+const CUTOFF: f64 = 0.85;
+
+/// Takes every second, third, fourth or sixth sample, after a filter.
+#[derive(Clone)]
+pub(super) struct Narrow {
+    /// Inputs for one output.
+    factor: usize,
+    weights: Box<[f32]>,
+    /// The last inputs, twice, so that they can always be read in one piece.
+    line: Box<[f32]>,
+    at: usize,
+    /// Inputs still to come before the next output.
+    due: usize,
+}
+
+impl Narrow {
+    /// From `rate`; `None` when it is 8 kHz already. Allocates.
+    pub(super) fn from(rate: SampleRate) -> Option<Self> {
+        let factor = (rate.hz() / RATE as u32) as usize;
+        if factor == 1 {
+            return None;
+        }
+        let taps = LENGTH * factor;
+        let weight = |n: usize| {
+            let x = (n as f64 + 0.5 - taps as f64 / 2.0) / factor as f64; // in outputs
+            let angle = std::f64::consts::TAU * x / LENGTH as f64;
+            let turn = std::f64::consts::PI * x * CUTOFF;
+            turn.sin() / turn * (0.42 + 0.5 * angle.cos() + 0.08 * (2.0 * angle).cos())
+        };
+        let sum: f64 = (0..taps).map(weight).sum();
+        Some(Narrow {
+            factor,
+            weights: (0..taps).map(|n| (weight(n) / sum) as f32).collect(),
+            line: vec![0.0; 2 * taps].into(),
+            at: 0,
+            due: factor,
+        })
+    }
+
+    /// One input; every so often there is an output.
+    pub(super) fn take(&mut self, sample: f32) -> Option<f32> {
+        let taps = self.weights.len();
+        self.line[self.at] = sample;
+        self.line[self.at + taps] = sample;
+        self.at = (self.at + 1) % taps;
+        self.due -= 1;
+        if self.due > 0 {
+            return None;
+        }
+        self.due = self.factor;
+        let newest = &self.line[self.at..self.at + taps];
+        // In eight lanes, so that it vectorises.
+        let mut lanes = [0.0f32; 8];
+        for (x, weight) in newest.as_chunks::<8>().0.iter().zip(self.weights.as_chunks::<8>().0) {
+            for lane in 0..8 {
+                lanes[lane] += x[lane] * weight[lane];
+            }
+        }
+        Some(lanes.iter().sum())
+    }
+
+    /// Inputs for one output.
+    pub(super) fn factor(&self) -> usize {
+        self.factor
+    }
+
+    /// How far the output is behind, in inputs.
+    pub(super) fn delay(&self) -> usize {
+        self.weights.len() / 2
+    }
+}
