@@ -54,7 +54,8 @@ fn following_a_device_never_allocates() {
 #[test]
 fn digits_and_talk_are_sung_and_heard_without_allocating() {
     let mut tone = ToneGenerator::new(Digit::ALL[5], SampleRate::Hz8000, 200);
-    let (mut digits, mut talk) = (Detector::new(SampleRate::Hz8000, DtmfSettings::DEFAULT), TalkDetector::default());
+    let (mut digits, mut talk) =
+        (Detector::new(SampleRate::Hz8000, DtmfSettings::DEFAULT), TalkDetector::default());
     let (mut frame, mut events) = ([0; 160], 0);
     let counts = counts_of(|| {
         for i in 0..50 {

@@ -15,8 +15,8 @@
 use super::bank::{Bank, HOP, Half};
 use super::history::{Discord, EDGE, ENOUGH, History, Pair};
 use super::narrow::Narrow;
-use super::spectrum::{Analyser, FEWEST_HOPS, HOPS};
-use super::verdict::{Approach, judge};
+use super::spectrum::{Analyser, HOPS, LENGTH, Spectrum};
+use super::verdict::{Approach, judge_around, judge_pair};
 use super::{Dbm0, Digit, DtmfSettings, Rejection, Rejections};
 use crate::frame::SampleRate;
 
@@ -66,8 +66,9 @@ pub struct Detector {
     settings: DtmfSettings,
     /// To 8 kHz, where the audio has another rate.
     narrow: Option<Narrow>,
-    /// The samples of the last hops, the newest last; the newest hop has `filled` of them.
-    samples: [f32; KEPT * HOP],
+    /// The last hops, one after the other around a ring; `newest` has `filled` of its samples.
+    hops: [[i16; HOP]; KEPT],
+    newest: usize,
     filled: usize,
     /// Whether the newest hop, and the one before, had losses.
     lossy: [bool; 2],
@@ -87,7 +88,8 @@ struct Candidate {
     digit: Digit,
     /// Where it began, in samples at 8 kHz.
     start: f64,
-    approach: Approach,
+    /// What was there before; known once the pair may be a digit by itself.
+    approach: Option<Approach>,
     reason: Rejection,
     /// Looks since it was last there.
     gone: u32,
@@ -115,7 +117,8 @@ impl Detector {
             analyser: Analyser::shared(),
             settings,
             narrow: Narrow::from(rate),
-            samples: [0.0; KEPT * HOP],
+            hops: [[0; HOP]; KEPT],
+            newest: 0,
             filled: 0,
             lossy: [false; 2],
             half: Half::default(),
@@ -132,19 +135,13 @@ impl Detector {
     ///
     /// The outcome does not depend on how a stream is cut into chunks.
     pub fn feed(&mut self, samples: &[i16], on: &mut dyn FnMut(DtmfEvent)) {
-        if self.narrow.is_some() {
-            for &sample in samples {
-                let narrow = self.narrow.as_mut();
-                if let Some(sample) = narrow.and_then(|narrow| narrow.take(f32::from(sample))) {
-                    self.take(1, |_| sample, on);
-                }
-            }
-        } else {
-            let mut rest = samples;
-            while !rest.is_empty() {
-                let (chunk, later) = rest.split_at(rest.len().min(HOP - self.filled));
-                self.take(chunk.len(), |i| f32::from(chunk[i]), on);
-                rest = later;
+        if self.narrow.is_none() {
+            return self.take(samples, on);
+        }
+        for &sample in samples {
+            let narrow = self.narrow.as_mut();
+            if let Some(sample) = narrow.and_then(|narrow| narrow.take(sample)) {
+                self.take(&[sample], on);
             }
         }
     }
@@ -163,7 +160,7 @@ impl Detector {
         while samples > 0 {
             let chunk = samples.min(HOP - self.filled);
             self.lossy[1] = true;
-            self.take(chunk, |_| 0.0, on);
+            self.take(&[0; HOP][..chunk], on);
             samples -= chunk;
         }
     }
@@ -194,32 +191,34 @@ impl Detector {
         self.now = self.now.saturating_add(lost as u64);
         self.lost = FORGET_AFTER;
         (self.filled, self.lossy) = (0, [false, true]);
-        self.samples.fill(0.0);
+        self.hops = [[0; HOP]; KEPT];
         self.half = Half::default();
         self.history = History::new();
         self.history.push(None);
     }
 
-    /// Takes in `count` samples, not more than the hop has room for, and looks when it is full.
-    fn take(&mut self, count: usize, sample: impl Fn(usize) -> f32, on: &mut dyn FnMut(DtmfEvent)) {
-        let at = (KEPT - 1) * HOP + self.filled;
-        for (i, to) in self.samples[at..at + count].iter_mut().enumerate() {
-            *to = sample(i);
-        }
-        self.filled += count;
-        self.now = self.now.saturating_add(count as u64);
-        if self.filled == HOP {
-            self.look(on);
-            self.samples.copy_within(HOP.., 0);
-            self.filled = 0;
-            self.lossy = [self.lossy[1], false];
+    /// Takes in samples at 8 kHz, and looks whenever a hop is full.
+    fn take(&mut self, samples: &[i16], on: &mut dyn FnMut(DtmfEvent)) {
+        let mut rest = samples;
+        while !rest.is_empty() {
+            let room = &mut self.hops[self.newest][self.filled..];
+            let (chunk, later) = rest.split_at(rest.len().min(room.len()));
+            room[..chunk.len()].copy_from_slice(chunk);
+            self.filled += chunk.len();
+            self.now = self.now.saturating_add(chunk.len() as u64);
+            rest = later;
+            if self.filled == HOP {
+                self.look(on);
+                self.newest = (self.newest + 1) % KEPT;
+                self.filled = 0;
+                self.lossy = [self.lossy[1], false];
+            }
         }
     }
 
     /// A hop is full: takes a look, and asks what it says.
     fn look(&mut self, on: &mut dyn FnMut(DtmfEvent)) {
-        let hop = self.samples.last_chunk().unwrap_or(&[0.0; HOP]);
-        let look = self.bank.look(hop, &mut self.half);
+        let look = self.bank.look(&self.hops[self.newest], &mut self.half);
         let known = self.lossy == [false; 2];
         self.history.push(known.then_some(look));
         if !known {
@@ -229,6 +228,21 @@ impl Detector {
         if !self.goes_on(on) {
             self.seek(on);
         }
+    }
+
+    /// The spectrum of up to eight hops, of which the newest is `back` hops ago. None if fewer than
+    /// four of them are kept.
+    fn spectrum(&self, back: usize) -> Option<Spectrum> {
+        let hops = HOPS.min(KEPT.saturating_sub(back));
+        let mut samples = [0.0f32; LENGTH];
+        let places = samples.as_chunks_mut::<HOP>().0.iter_mut();
+        for (place, older) in places.zip((0..hops).rev()) {
+            let hop = &self.hops[(self.newest + 2 * KEPT - back - older) % KEPT];
+            for (to, &sample) in place.iter_mut().zip(hop) {
+                *to = f32::from(sample);
+            }
+        }
+        self.analyser.analyse(&samples[..hops * HOP])
     }
 
     /// Where the middle of the look `back` hops ago was, in samples at 8 kHz.
@@ -297,10 +311,7 @@ impl Detector {
             Some(candidate) => Candidate { gone: 0, ..candidate },
             None => self.candidate(&pair, first),
         };
-        let from = KEPT * HOP - HOPS * HOP;
-        let Some(spectrum) = self.analyser.analyse(&self.samples[from..]) else { return };
-        let around = spectrum.around(&pair);
-        if let Err(reason) = judge(&self.settings, &pair, &around, &candidate.approach) {
+        if let Err(reason) = self.judge(&pair, first, &mut candidate.approach) {
             candidate.reason = reason;
             self.candidate = Some(candidate);
             return;
@@ -313,37 +324,47 @@ impl Detector {
         on(DtmfEvent::Begin { digit, at_sample: self.position(start), reported_at });
     }
 
+    /// Whether a pair is a digit; what is cheap is asked first.
+    fn judge(
+        &self,
+        pair: &Pair,
+        first: usize,
+        approach: &mut Option<Approach>,
+    ) -> Result<(), Rejection> {
+        judge_pair(&self.settings, pair)?;
+        let approach = approach.get_or_insert_with(|| self.approach(pair, self.rise(pair, first)));
+        let spectrum = self.spectrum(0).ok_or(Rejection::Duration)?;
+        judge_around(&self.settings, pair, &spectrum.around(pair), approach)
+    }
+
     /// A pair that is heard for the first time: how it began.
     fn candidate(&self, pair: &Pair, first: usize) -> Candidate {
+        let first = self.rise(pair, first);
         let share = |back| self.history.look(back).map(|look| pair.share(look));
-        let mut first = first;
-        while share(first + 1).is_some_and(|share| share >= EDGE) {
-            first += 1;
-        }
         let risen = match (share(first + 1), share(first)) {
             (Some(before), Some(after)) => edge(before, after),
             _ => 1.0,
         };
         let start = self.middle(first) - (HOP as f64) * (1.0 - risen);
-        let approach = self.approach(pair, first);
-        Candidate { digit: pair.digit(), start, approach, reason: Rejection::EnergyRatio, gone: 0 }
+        let (digit, reason) = (pair.digit(), Rejection::EnergyRatio);
+        Candidate { digit, start, approach: None, reason, gone: 0 }
+    }
+
+    /// The look at which a pair rose that is there since the look `first`, or before.
+    fn rise(&self, pair: &Pair, first: usize) -> usize {
+        let there = |back| self.history.look(back).is_some_and(|look| pair.share(look) >= EDGE);
+        (first + 1..).find(|&back| !there(back)).map_or(first, |back| back - 1)
     }
 
     /// What there was before the look `first`.
     fn approach(&self, pair: &Pair, first: usize) -> Approach {
         let before = |tone: &super::history::Tone| {
             let seen = (first + 2..first + 5).filter_map(|back| self.history.look(back));
-            let (sum, count) = seen.fold((0.0, 0), |(sum, count), look| {
-                (sum + look[tone.carrier].norm(), count + 1)
-            });
+            let (sum, count) = seen
+                .fold((0.0, 0), |(sum, count), look| (sum + look[tone.carrier].norm(), count + 1));
             sum / count.max(1) as f32 / tone.seen.max(f32::MIN_POSITIVE)
         };
-        let until = (KEPT * HOP).saturating_sub((first + 3) * HOP);
-        let from = until.saturating_sub(HOPS * HOP);
-        let hops = (until - from) / HOP;
-        let spectrum = (hops >= FEWEST_HOPS)
-            .then(|| self.analyser.analyse(&self.samples[from..until]))
-            .flatten();
+        let spectrum = self.spectrum(first + 3);
         Approach {
             low: before(&pair.low),
             high: before(&pair.high),

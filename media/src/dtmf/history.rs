@@ -133,12 +133,7 @@ impl History {
     }
 
     /// The pair that these looks agree on, if both tones are above the `floor` (mean square).
-    pub(super) fn pair(
-        &self,
-        bank: &Bank,
-        looks: &[usize],
-        floor: f32,
-    ) -> Result<Pair, Discord> {
+    pub(super) fn pair(&self, bank: &Bank, looks: &[usize], floor: f32) -> Result<Pair, Discord> {
         let low = self.tone(bank, looks, Group::Low, floor)?;
         let high = self.tone(bank, looks, Group::High, floor)?;
         Ok(Pair { low, high })

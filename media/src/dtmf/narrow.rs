@@ -47,10 +47,10 @@ impl Narrow {
     }
 
     /// One input; every so often there is an output.
-    pub(super) fn take(&mut self, sample: f32) -> Option<f32> {
+    pub(super) fn take(&mut self, sample: i16) -> Option<i16> {
         let taps = self.weights.len();
-        self.line[self.at] = sample;
-        self.line[self.at + taps] = sample;
+        let sample = f32::from(sample);
+        (self.line[self.at], self.line[self.at + taps]) = (sample, sample);
         self.at = (self.at + 1) % taps;
         self.due -= 1;
         if self.due > 0 {
@@ -65,7 +65,7 @@ impl Narrow {
                 lanes[lane] += x[lane] * weight[lane];
             }
         }
-        Some(lanes.iter().sum())
+        Some(lanes.iter().sum::<f32>().round() as i16) // saturates
     }
 
     /// Inputs for one output.

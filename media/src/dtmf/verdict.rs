@@ -2,7 +2,7 @@
 
 use super::history::Pair;
 use super::spectrum::Surroundings;
-use super::{Dbm0, DtmfSettings, Rejection};
+use super::{DtmfSettings, Rejection};
 
 /// How two tones began.
 #[derive(Clone, Copy, Debug, Default)]
@@ -14,6 +14,8 @@ pub(super) struct Approach {
     pub(super) middle: f32,
 }
 
+/// How much of what the looks show of a tone must be at its frequency in the spectrum.
+const WHOLE: f32 = 0.4;
 /// How much of the weaker tone a third one may have.
 const THIRD: f32 = 0.35;
 /// How much louder than both tones a dial tone may be.
@@ -25,29 +27,33 @@ const RISE: f32 = 0.25;
 /// How much of what else there is may be by chance, above what was there before.
 const CHANCE: f32 = 1.5;
 
-/// Judges a pair by what there is around it and was there before it.
-pub(super) fn judge(
-    settings: &DtmfSettings,
-    pair: &Pair,
-    around: &Surroundings,
-    approach: &Approach,
-) -> Result<(), Rejection> {
+/// Judges a pair by itself.
+pub(super) fn judge_pair(settings: &DtmfSettings, pair: &Pair) -> Result<(), Rejection> {
     let (low, high) = (pair.low.power, pair.high.power);
-    let both = around.low + around.high;
     let ratio = |db: f32| 10f32.powf(db / 10.0);
-    let weakest = |level: Dbm0| level.peak().powi(2) / 2.0;
     let most = settings.max_detune_percent / 100.0;
     if pair.low.detune.abs() > most || pair.high.detune.abs() > most {
         return Err(Rejection::Frequency);
     }
-    if low.min(high) < weakest(settings.min_level) {
+    if low.min(high) < settings.min_level.peak().powi(2) / 2.0 {
         return Err(Rejection::Level);
     }
     if low > high * ratio(settings.normal_twist_db) || high > low * ratio(settings.reverse_twist_db)
     {
         return Err(Rejection::Twist);
     }
-    if around.low < low * 0.4 || around.high < high * 0.4 {
+    Ok(())
+}
+
+/// Judges a pair by what there is around it and was there before it.
+pub(super) fn judge_around(
+    settings: &DtmfSettings,
+    pair: &Pair,
+    around: &Surroundings,
+    approach: &Approach,
+) -> Result<(), Rejection> {
+    let both = around.low + around.high;
+    if around.low < pair.low.power * WHOLE || around.high < pair.high.power * WHOLE {
         return Err(Rejection::Steadiness);
     }
     if around.third > around.low.min(around.high) * THIRD {

@@ -31,13 +31,7 @@ const FORGOTTEN: usize = 48_000;
 impl InBandDigits {
     pub(super) fn new(detects: bool, rate: SampleRate) -> Self {
         let detector = detects.then(|| Box::new(Detector::new(rate, DtmfSettings::DEFAULT)));
-        InBandDigits {
-            detector,
-            wanted: true,
-            tells: true,
-            rate,
-            silence: 0,
-        }
+        InBandDigits { detector, wanted: true, tells: true, rate, silence: 0 }
     }
 
     pub(super) fn give_way(&mut self) {

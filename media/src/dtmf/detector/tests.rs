@@ -205,7 +205,8 @@ fn chunks_of_any_size_reveal_the_same() {
     let whole = hear(&all);
     assert_eq!(digits(&whole), "0123456789*#ABCD");
     for chunk in [1, 3, 39, 40, 41, 80, 161, 240, 10_000] {
-        let (mut detector, mut events) = (Detector::new(SampleRate::Hz8000, DtmfSettings::DEFAULT), Vec::new());
+        let (mut detector, mut events) =
+            (Detector::new(SampleRate::Hz8000, DtmfSettings::DEFAULT), Vec::new());
         all.chunks(chunk).for_each(|part| detector.feed(part, &mut |event| events.push(event)));
         assert_eq!(events, whole, "chunks of {chunk}");
     }
@@ -339,7 +340,8 @@ fn call_progress_tones_are_no_digits() {
 
 /// Feeds frames of 20 ms, those in `lost` as erasures, and gives back the digits.
 fn hear_with_loss(samples: &[i16], lost: &[usize]) -> String {
-    let (mut detector, mut events) = (Detector::new(SampleRate::Hz8000, DtmfSettings::DEFAULT), Vec::new());
+    let (mut detector, mut events) =
+        (Detector::new(SampleRate::Hz8000, DtmfSettings::DEFAULT), Vec::new());
     for (i, frame) in samples.chunks(160).enumerate() {
         let mut on = |event| events.push(event);
         if lost.contains(&i) {
@@ -371,7 +373,8 @@ fn one_or_two_lost_packets_in_a_tone_of_120_ms_leave_one_digit() {
 #[test]
 fn more_than_60_ms_of_loss_end_a_digit_where_it_was_last_heard() {
     let tone = Pair::of(Digit::ALL[8]).sing(100 * MS);
-    let (mut detector, mut events) = (Detector::new(SampleRate::Hz8000, DtmfSettings::DEFAULT), Vec::new());
+    let (mut detector, mut events) =
+        (Detector::new(SampleRate::Hz8000, DtmfSettings::DEFAULT), Vec::new());
     detector.feed(&tone, &mut |event| events.push(event));
     detector.erased(60 * MS, &mut |event| events.push(event));
     assert_eq!(detector.current(), Some(Digit::ALL[8]));
@@ -386,7 +389,8 @@ fn more_than_60_ms_of_loss_end_a_digit_where_it_was_last_heard() {
 
 #[test]
 fn positions_go_on_counting_over_a_loss() {
-    let (mut detector, mut events) = (Detector::new(SampleRate::Hz8000, DtmfSettings::DEFAULT), Vec::new());
+    let (mut detector, mut events) =
+        (Detector::new(SampleRate::Hz8000, DtmfSettings::DEFAULT), Vec::new());
     detector.erased(10_000, &mut |event| events.push(event));
     let tone = stream(0, &[&Pair::of(Digit::ALL[8]).sing(100 * MS)]);
     detector.feed(&tone, &mut |event| events.push(event));
