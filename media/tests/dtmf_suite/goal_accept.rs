@@ -1,0 +1,135 @@
+//! What users expect to be heard, beyond the standards.
+
+use fastrand::Rng;
+
+use super::keys::Keys;
+use super::line::Effect::{self, ALaw, Echo, Hum, Loss, MuLaw, Noise, Speech, Through, Tones};
+use super::line::Fill;
+use super::must_accept::DIAL_TONES;
+use super::program::Program;
+use super::sound::{Envelope, Sound};
+use super::{Class, Plan, Take, between};
+
+pub fn plan(plan: &mut Plan) {
+    disturbances(plan);
+    networks(plan);
+    times(plan);
+    tones(plan);
+    rates(plan);
+}
+
+fn add(plan: &mut Plan, category: &str, files: usize, take: impl Fn(&mut Rng) -> Take) {
+    plan.add(Class::GoalAccept, category, files, take);
+}
+
+/// Adds one whose keys are pressed plainly.
+fn add_keys(
+    plan: &mut Plan,
+    category: &str,
+    files: usize,
+    line: &[Effect],
+    keys: impl Fn(Keys, &mut Rng) -> Keys,
+) {
+    let press = |rng: &mut Rng| {
+        let nominal = Keys::new(rng);
+        keys(nominal, rng).press(rng)
+    };
+    add(plan, category, files, |rng| Take::new(press(rng)).through(line));
+}
+
+fn disturbances(plan: &mut Plan) {
+    for snr_db in [12.0, 10.0, 8.0, 6.0] {
+        add_keys(plan, &format!("noise-{snr_db}dB"), 8, &[Noise { snr_db }], |keys, _| keys);
+    }
+    for (name, hz) in DIAL_TONES {
+        let line = [Tones { hz, db: 0.0 }];
+        add_keys(plan, &format!("dial-tone-{name}-equal"), 5, &line, |keys, _| keys);
+    }
+    for hz in [50.0, 60.0] {
+        for db in [-12.0, -6.0, 0.0] {
+            let line = [Hum { hz, db }];
+            add_keys(plan, &format!("hum-{hz}Hz-{db}dB"), 4, &line, |keys, _| keys);
+        }
+    }
+    for delay_ms in [5.0, 15.0, 25.0] {
+        let line = [Echo { delay_ms, db: -6.0 }];
+        add_keys(plan, &format!("echo-{delay_ms}ms-6dB"), 3, &line, |keys, _| keys);
+    }
+    for db in [-10.0, -6.0] {
+        let line = [Speech { db }];
+        add_keys(plan, &format!("speech{db}dB"), 6, &line, |keys, _| keys.lasting(80.0));
+    }
+}
+
+fn networks(plan: &mut Plan) {
+    for fill in [Fill::Zeros, Fill::Repeat] {
+        for ms in [60.0, 100.0] {
+            let name = format!("loss-5%-{}-{ms}ms", format!("{fill:?}").to_lowercase());
+            add_keys(plan, &name, 8, &[Loss(fill)], |keys, _| keys.lasting(ms));
+        }
+    }
+    let codecs: [(&str, &[Effect]); 4] = [
+        ("g711", &[MuLaw, ALaw, MuLaw]),
+        ("g726-32", &[Through(Program::G726)]),
+        ("gsm", &[Through(Program::Gsm)]),
+        ("opus-12", &[Through(Program::Opus)]),
+    ];
+    for (name, line) in codecs {
+        add_keys(plan, &format!("tandem-{name}"), 6, line, |keys, _| keys);
+    }
+    add_keys(plan, "tandem-g711-twist-8dB", 6, &[MuLaw, ALaw, MuLaw], |keys, rng| {
+        keys.twisted(8.0, rng)
+    });
+}
+
+fn times(plan: &mut Plan) {
+    for pause in [20.0, 25.0] {
+        for ms in [50.0, 100.0] {
+            let spaced = move |keys: Keys| Keys { pause_ms: [pause; 2], ..keys }.lasting(ms);
+            let name = format!("pause-{pause}ms-after-{ms}ms");
+            add_keys(plan, &name, 3, &[], |keys, _| spaced(keys));
+            add(plan, &format!("{name}-same-digit"), 3, |rng| {
+                Take::new(spaced(Keys::new(rng)).press_repeatedly(rng))
+            });
+        }
+    }
+}
+
+fn tones(plan: &mut Plan) {
+    for (name, low, high) in [
+        ("both-up", 1.8, 1.8),
+        ("both-down", -1.8, -1.8),
+        ("apart", -1.8, 1.8),
+        ("together", 1.8, -1.8),
+    ] {
+        let name = format!("frequency-1.8%-{name}");
+        add_keys(plan, &name, 3, &[], |keys, _| keys.detuned(low, high));
+    }
+    add_keys(plan, "twist-normal-9dB", 4, &[], |keys, rng| keys.twisted(9.0, rng));
+    add_keys(plan, "twist-reverse-5dB", 4, &[], |keys, rng| keys.twisted(-5.0, rng));
+    add_keys(plan, "clipping-3dBm0", 6, &[], |keys, _| keys.at(3.0));
+    for dbm0 in [-30.0, -35.0] {
+        add_keys(plan, &format!("level{dbm0}dBm0"), 4, &[], |keys, _| keys.at(dbm0));
+    }
+    add_keys(plan, "clock-drift-500ppm", 4, &[], |keys, _| keys.detuned(1.55, 1.55));
+    add(plan, "decay-3dB-60ms", 4, |rng| {
+        let decaying = |sound: Sound| sound.with(Envelope::Decay { db: 3.0 });
+        Take::new(Keys::new(rng).lasting(60.0).press(rng).into_iter().map(decaying).collect())
+    });
+}
+
+/// Other sample rates, each with noise and at the edge of something.
+fn rates(plan: &mut Plan) {
+    for hz in [16_000, 44_100, 48_000] {
+        add(plan, &format!("rate-{hz}-noise-10dB"), 2, |rng| {
+            let float = rng.bool();
+            let keys = Keys::new(rng).lasting(60.0).press(rng);
+            Take { hz, float, ..Take::new(keys).through([Noise { snr_db: 10.0 }]) }
+        });
+        add(plan, &format!("rate-{hz}-twist-frequency"), 2, |rng| {
+            let percent = between(-1.7, 1.7, rng);
+            let keys = Keys::new(rng).twisted(8.5, rng).detuned(percent, -percent);
+            Take { hz, ..Take::new(keys.lasting(45.0).press(rng)) }
+        });
+    }
+}
