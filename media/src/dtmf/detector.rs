@@ -13,7 +13,7 @@
 //! the question; after more than 60 ms of it everything before is forgotten.
 
 use super::bank::{Bank, HOP, Half};
-use super::history::{Discord, EDGE, ENOUGH, History, Pair};
+use super::history::{Discord, EDGE, ENOUGH, History, Pair, Tone};
 use super::narrow::Narrow;
 use super::spectrum::{Analyser, HOPS, LENGTH, Spectrum};
 use super::verdict::{Approach, judge_around, judge_pair};
@@ -24,8 +24,10 @@ use crate::frame::SampleRate;
 const END_AFTER: u32 = 4;
 /// Lost samples at 8 kHz after which nothing before them counts: 60 ms.
 const FORGET_AFTER: usize = 480;
-/// Hops whose samples are kept: those of the seven looks, one between, and as many before.
-const KEPT: usize = 2 * HOPS + 2;
+/// Hops whose samples are kept: those of the seven looks, and as many before they began.
+const KEPT: usize = 24;
+/// A digit that ended so many samples ago may have left an echo.
+const JUST_NOW: f64 = 800.0;
 /// The level below the least at which tones are still told to have been too soft, in dB.
 const TOO_SOFT: f32 = 10.0;
 
@@ -79,6 +81,8 @@ pub struct Detector {
     lost: usize,
     candidate: Option<Candidate>,
     current: Option<Current>,
+    /// Where the last digit ended, in samples at 8 kHz.
+    last_end: f64,
     rejections: Rejections,
 }
 
@@ -127,6 +131,7 @@ impl Detector {
             lost: 0,
             candidate: None,
             current: None,
+            last_end: f64::MIN,
             rejections: Rejections::default(),
         }
     }
@@ -233,7 +238,7 @@ impl Detector {
     /// The spectrum of up to eight hops, of which the newest is `back` hops ago. None if fewer than
     /// four of them are kept.
     fn spectrum(&self, back: usize) -> Option<Spectrum> {
-        let hops = HOPS.min(KEPT.saturating_sub(back));
+        let hops = HOPS.min(KEPT - back.min(KEPT));
         let mut samples = [0.0f32; LENGTH];
         let places = samples.as_chunks_mut::<HOP>().0.iter_mut();
         for (place, older) in places.zip((0..hops).rev()) {
@@ -334,7 +339,16 @@ impl Detector {
         judge_pair(&self.settings, pair)?;
         let approach = approach.get_or_insert_with(|| self.approach(pair, self.rise(pair, first)));
         let spectrum = self.spectrum(0).ok_or(Rejection::Duration)?;
-        judge_around(&self.settings, pair, &spectrum.around(pair), approach)
+        let r = judge_around(&self.settings, pair, &spectrum.around(pair), approach);
+        if r.is_ok() {
+            static D: std::sync::LazyLock<bool> = std::sync::LazyLock::new(|| std::env::var_os("DTMF_DEBUG").is_some());
+            if *D {
+                let a = spectrum.around(pair);
+                let b = a.low + a.high;
+                eprintln!("F {} {:.4} {:.4} {:.4} {:.4} {:.4} {:.4} {:.4} {:.4} {:.4} {:.4} {:.4} {:.4} {:.4} {:.4} {:.4} {:.2} {:.2}", pair.digit(), a.middle/b, approach.around.map_or(0.0, |x| x.middle)/b, approach.around.map_or(0.0, |x| x.dial)/b, a.third/b, a.dial/b, a.upper/b, a.second_low/a.low, a.second_high/a.high, approach.low, approach.high, pair.low.detune, pair.high.detune, pair.low.coherence, pair.high.coherence, pair.low.power/pair.high.power, pair.low.bend, pair.high.bend);
+            }
+        }
+        r
     }
 
     /// A pair that is heard for the first time: how it began.
@@ -358,18 +372,25 @@ impl Detector {
 
     /// What there was before the look `first`.
     fn approach(&self, pair: &Pair, first: usize) -> Approach {
-        let before = |tone: &super::history::Tone| {
-            let seen = (first + 2..first + 5).filter_map(|back| self.history.look(back));
-            let (sum, count) = seen
-                .fold((0.0, 0), |(sum, count), look| (sum + look[tone.carrier].norm(), count + 1));
-            sum / count.max(1) as f32 / tone.seen.max(f32::MIN_POSITIVE)
-        };
-        let spectrum = self.spectrum(first + 3);
-        Approach {
-            low: before(&pair.low),
-            high: before(&pair.high),
-            middle: spectrum.map_or(0.0, |spectrum| spectrum.around(pair).middle),
+        let follows = self.current.is_some() || self.middle(0) - self.last_end < JUST_NOW;
+        let back = first + 3;
+        if back + HOPS > KEPT {
+            return Approach { follows, ..Approach::LONG_THERE };
         }
+        let is_known = |back| self.history.look(back).is_some();
+        let all_known = (back..back + HOPS).all(is_known);
+        let (true, Some(spectrum)) =
+            (self.now >= ((back + HOPS) * HOP) as u64 && all_known, self.spectrum(back))
+        else {
+            return Approach { follows, ..Approach::UNKNOWN };
+        };
+        let before = |tone: &Tone| {
+            let seen = (back - 1..back + 2).filter_map(|back| self.history.look(back));
+            let sum: f32 = seen.map(|look| look[tone.carrier].norm()).sum();
+            sum / 3.0 / tone.seen.max(f32::MIN_POSITIVE)
+        };
+        let (low, high) = (before(&pair.low), before(&pair.high));
+        Approach { low, high, around: Some(spectrum.around(pair)), follows }
     }
 
     /// What might have become a digit did not.
@@ -382,6 +403,7 @@ impl Detector {
     /// Ends the digit under way, if any.
     fn end(&mut self, on: &mut dyn FnMut(DtmfEvent)) {
         if let Some(Current { digit, pair, start, end, .. }) = self.current.take() {
+            self.last_end = end;
             let at_sample = self.position(start);
             let samples = self.position(end).saturating_sub(at_sample);
             let level = |power: f32| Dbm0::of_peak((2.0 * power).sqrt());

@@ -12,7 +12,7 @@ use super::digit::{HIGH_HZ, LOW_HZ};
 /// Looks that begin a digit.
 pub(super) const ENOUGH: usize = 7;
 /// Looks that are kept.
-const KEPT: usize = 24;
+const KEPT: usize = 32;
 /// Looks in the middle of a gap that is bridged: 20 ms of lost audio spoil six.
 const MOST_LOST: usize = 6;
 
@@ -21,7 +21,7 @@ pub(super) const EDGE: f32 = 0.25;
 /// How much louder than the mean a look may be.
 const LOUDEST: f32 = 4.0;
 /// How steadily the phase must turn: the length of the mean of its turns, 1 for a pure tone.
-const COHERENCE: f32 = 0.90;
+const COHERENCE: f32 = 0.94;
 /// How far the phase may be off after a gap, as the cosine of the angle.
 const REUNION: f32 = 0.4;
 
@@ -49,6 +49,10 @@ pub(super) struct Tone {
     pub(super) seen: f32,
     pub(super) turn: Phase,
     pub(super) carrier: usize,
+    /// How straight the phase turns: 1 for a pure tone.
+    pub(super) coherence: f32,
+    /// How much its frequency rose from the first half of the looks to the second, in hertz.
+    pub(super) bend: f32,
 }
 
 /// Two tones, one of each group.
@@ -162,12 +166,17 @@ impl History {
         if 2.0 * mean < floor || !looks.iter().all(steady) {
             return Err(Discord::Silence);
         }
-        let (mut sum, mut length) = (Phase::default(), 0.0);
-        for pair in looks.windows(2).filter(|pair| pair[1] == pair[0] + 1) {
-            let turn = bank.turn(carrier, self.at(pair[1]), self.at(pair[0]));
-            sum = sum.plus(turn);
-            length += turn.norm().sqrt();
+        let (mut halves, mut length) = ([Phase::default(); 2], 0.0);
+        for (i, pair) in looks.windows(2).enumerate() {
+            if pair[1] == pair[0] + 1 {
+                let turn = bank.turn(carrier, self.at(pair[1]), self.at(pair[0]));
+                let half = &mut halves[usize::from(2 * i + 1 < looks.len() - 1)];
+                *half = half.plus(turn);
+                length += turn.norm().sqrt();
+            }
         }
+        let [second, first] = [halves[1], halves[0]];
+        let sum = first.plus(second);
         let norm = sum.norm().sqrt();
         if norm < length * COHERENCE || norm == 0.0 {
             return Err(Discord::Wander);
@@ -187,7 +196,7 @@ impl History {
             }
         }
         let gain = response(off);
-        Ok(Tone { index, hz, detune, power: 2.0 * mean / (gain * gain), seen: mean, turn, carrier })
+        Ok(Tone { index, hz, detune, power: 2.0 * mean / (gain * gain), seen: mean, turn, carrier, coherence: norm / length, bend: second.times(first.conjugate()).angle() / std::f32::consts::TAU * RATE / HOP as f32 })
     }
 
     /// Whether the newest look has the frequencies of `pair`, against the one before.

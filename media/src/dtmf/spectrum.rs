@@ -63,6 +63,20 @@ pub(super) struct Surroundings {
     pub(super) second_high: f32,
 }
 
+impl Surroundings {
+    /// Silence.
+    pub(super) const NOTHING: Surroundings = Surroundings {
+        low: 0.0,
+        high: 0.0,
+        middle: 0.0,
+        third: 0.0,
+        dial: 0.0,
+        upper: 0.0,
+        second_low: 0.0,
+        second_high: 0.0,
+    };
+}
+
 impl Analyser {
     /// The one analyser of the process; made on first use, which is in `Detector::new`.
     pub(super) fn shared() -> &'static Analyser {
