@@ -5,7 +5,7 @@ CARGO := cargo
 ARGS :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test setup check lint doc unit benches loom shuttle stress faults hours bench soak
+.PHONY: help demo test setup check lint doc unit benches loom shuttle stress faults hours bench soak dtmf-speech
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -72,3 +72,6 @@ soak: setup ## Run media threads under load, 10 s each, and check all that comes
 		$(CARGO) bench --locked --quiet --bench soak -- $${soak#* } --seconds $(or $(SECONDS),10) \
 			--name $$name --report target/soak/$$name --summary target/soak/summary.txt $(ARGS) || status=1; \
 	done; echo; cat target/soak/summary.txt; exit $$status
+
+dtmf-speech: ## Make hours of speech and music for the DTMF detector (DIR=target/dtmf-speech)
+	sh scripts/dtmf-speech.sh $(or $(DIR),target/dtmf-speech)

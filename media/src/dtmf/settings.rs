@@ -153,3 +153,11 @@ impl Rejections {
         *count = count.saturating_add(1);
     }
 }
+
+impl std::ops::AddAssign for Rejections {
+    fn add_assign(&mut self, more: Rejections) {
+        for (count, more) in self.0.iter_mut().zip(more.0) {
+            *count = count.saturating_add(more);
+        }
+    }
+}

@@ -6,7 +6,7 @@
 
 use std::io::{self, Read};
 
-use super::WavFormat;
+use super::{File, WavError, WavFormat};
 
 /// So far into a file its format is looked for: it comes first in nearly every one.
 const FAR: usize = 1 << 16;
@@ -36,6 +36,24 @@ pub(super) struct Data {
     pub(super) at: u64,
     /// Their length in bytes.
     pub(super) len: u32,
+}
+
+/// Reads up to the first sample: what the samples are, and where, from where the reader was.
+///
+/// # Errors
+/// When it cannot be read, or is no WAV file.
+pub(super) fn read(reader: &mut impl Read, file: &File) -> Result<(Layout, Data), WavError> {
+    let no_wav = |reason| WavError::NotWav { file: file.clone(), reason };
+    let failed = |error: io::Error| match error.kind() {
+        io::ErrorKind::UnexpectedEof => no_wav("it ends before any samples"),
+        _ => WavError::reading(file.clone(), error),
+    };
+    let mut seen = Vec::new();
+    let layout = read_layout(reader, &mut seen).map_err(failed)?;
+    let layout = layout.ok_or_else(|| no_wav("no header that we know"))?;
+    let data = find_data(reader).map_err(failed)?;
+    let data = data.ok_or_else(|| no_wav("it ends before any samples"))?;
+    Ok((layout, Data { at: seen.len() as u64 + data.at, ..data }))
 }
 
 /// Reads until it knows what the samples are, and adds all that it has read to `seen`. None when

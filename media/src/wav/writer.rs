@@ -18,7 +18,7 @@ use std::path::Path;
 
 use hound::{SampleFormat, WavSpec};
 
-use super::header::{self, Data, Layout};
+use super::header::{self, Layout};
 use super::law::LawBody;
 use super::{File, Kept, WavError, WavFormat};
 use crate::frame::SampleRate;
@@ -90,7 +90,7 @@ impl WavWriter<fs::File> {
 impl<W: Read + Write + Seek> WavWriter<W> {
     fn resume(mut writer: W, format: WavFormat, file: File) -> Result<Self, WavError> {
         let reading = |error| WavError::reading(file.clone(), error);
-        let (layout, data) = read_header(&mut writer, &file)?;
+        let (layout, data) = header::read(&mut writer, &file)?;
         let rate = SampleRate::from_hz(layout.hz);
         let rate = match rate {
             Ok(rate) if layout.format() == Some(format) && layout.channels == 1 => rate,
@@ -113,21 +113,6 @@ impl<W: Read + Write + Seek> WavWriter<W> {
         let written = body.samples();
         Ok(WavWriter { file, format, hz: rate.hz(), body, written, kept: written, given_up: false })
     }
-}
-
-/// What the file holds, and where from its beginning.
-fn read_header(writer: &mut (impl Read + Seek), file: &File) -> Result<(Layout, Data), WavError> {
-    let no_wav = |reason| WavError::NotWav { file: file.clone(), reason };
-    let failed = |error: io::Error| match error.kind() {
-        io::ErrorKind::UnexpectedEof => no_wav("it ends before any samples"),
-        _ => WavError::reading(file.clone(), error),
-    };
-    let mut seen = Vec::new();
-    let layout = header::read_layout(writer, &mut seen).map_err(failed)?;
-    let layout = layout.ok_or_else(|| no_wav("no header that we know"))?;
-    let data = header::find_data(writer).map_err(failed)?;
-    let data = data.ok_or_else(|| no_wav("it ends before any samples"))?;
-    Ok((layout, Data { at: seen.len() as u64 + data.at, ..data }))
 }
 
 fn different(layout: &Layout, format: WavFormat, file: File) -> WavError {
