@@ -6,6 +6,8 @@
 mod dtmf_suite;
 #[path = "dtmf_suite/scorer_tests.rs"]
 mod scorer_tests;
+#[path = "dtmf_suite/stimuli_tests.rs"]
+mod stimuli_tests;
 
 use std::sync::LazyLock;
 
