@@ -1,4 +1,4 @@
-//! The detector against a part of the suite of stimuli: one recording of each category.
+//! The detector against a part of the suite of stimuli: two recordings of each category.
 //!
 //! The whole of it, by category, is for `cargo bench --bench dtmf_suite -- --run --all`.
 
@@ -6,6 +6,8 @@
 mod dtmf_suite;
 #[path = "dtmf_suite/scorer_tests.rs"]
 mod scorer_tests;
+#[path = "dtmf_suite/stimuli_tests.rs"]
+mod stimuli_tests;
 
 use std::sync::LazyLock;
 
@@ -26,14 +28,14 @@ const LATENCY_P50_MS: f64 = 36.0;
 const LATENCY_P99_MS: f64 = 70.0;
 const EXACT_STARTS_PERCENT: f64 = 98.0;
 const EXACT_DURATIONS_PERCENT: f64 = 92.0;
-const FALSE_IN_FIVE_MINUTES_OF_VOICES: usize = 0;
+const FALSE_IN_AN_HOUR_OF_VOICES: f64 = 60.0;
 
-/// What the detector makes of the first recording of each category that needs no other program.
+/// What the detector makes of the first recordings of each category that needs no other program.
 fn table() -> &'static Table {
     static TABLE: LazyLock<Table> = LazyLock::new(|| {
         let material = Material { speech: voices::speak(Kind::Plain, 30.0, "behind") };
         let mut cases = dtmf_suite::cases();
-        cases.retain(|case| case.number == 0 && !case.needs_program());
+        cases.retain(|case| case.number < 2 && !case.needs_program());
         let scores: Vec<_> = cases
             .par_iter()
             .map(|case| {
@@ -95,9 +97,10 @@ fn starts_and_durations_are_exact() {
 }
 
 #[test]
-fn voices_made_to_be_mistaken_for_digits_are_not() {
-    let voice = voices::speak(Kind::Adversarial, 300.0, "conformance");
+fn voices_made_to_be_mistaken_for_digits_seldom_are() {
+    const HOURS: f64 = 0.25;
+    let voice = voices::speak(Kind::Adversarial, HOURS * 3_600.0, "conformance");
     let voice: Vec<i16> = voice.into_iter().map(|sample| sample.round() as i16).collect();
     let heard = hear(&voice, 8_000);
-    assert!(heard.len() <= FALSE_IN_FIVE_MINUTES_OF_VOICES, "{heard:?}");
+    assert!(heard.len() as f64 / HOURS <= FALSE_IN_AN_HOUR_OF_VOICES, "{heard:?}");
 }

@@ -31,7 +31,7 @@ impl Keys {
         }
     }
 
-    /// With a twist in dB, positive when the low tone is louder; the louder one is at −14 to −4 dBm0.
+    /// With a twist in dB, positive when the low tone is louder. The louder one has −14 to −4 dBm0.
     pub fn twisted(self, db: f64, rng: &mut Rng) -> Keys {
         let loud = between(-14.0, -4.0, rng);
         Keys { levels: [loud + db.min(0.0), loud - db.max(0.0)], ..self }
@@ -78,7 +78,7 @@ impl Keys {
         sounds
     }
 
-    /// Each interrupted once for 10 ms, after 25 ms at the earliest and 15 ms before the end at the latest.
+    /// Each interrupted once for 10 ms, with at least 25 ms before it and 15 ms after it.
     pub fn press_interrupted(self, rng: &mut Rng) -> Vec<Sound> {
         let sounds = self.press(rng).into_iter();
         let interrupted = |sound: Sound| {

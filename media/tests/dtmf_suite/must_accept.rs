@@ -163,7 +163,7 @@ fn combinations(plan: &mut Plan) {
         k.lasting(40.0)
     });
     let dial = Tones { hz: DIAL_TONES[0].1, db: -10.0 };
-    add_keys("dial-tone-twist-6", &[dial.clone()], &|k, rng| k.twisted(6.0, rng));
+    add_keys("dial-tone-twist-6", std::slice::from_ref(&dial), &|k, rng| k.twisted(6.0, rng));
     add_keys("dial-tone-frequency-noise", &[dial, Noise { snr_db: 20.0 }], &|k, _| {
         k.detuned(1.5, 1.5)
     });

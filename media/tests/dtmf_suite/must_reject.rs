@@ -125,10 +125,10 @@ fn pairs(plan: &mut Plan) {
 
 fn add_pairs(plan: &mut Plan, category: &str, pairs: Vec<[f64; 2]>) {
     add_sounds(plan, category, 3, |rng| {
-        let mut pairs = pairs.clone();
+        let mut pairs: Vec<_> = pairs.iter().cycle().take(pairs.len().max(12)).collect();
         rng.shuffle(&mut pairs);
         let dbm0 = between(-18.0, -5.0, rng);
-        pairs.into_iter().map(|pair| steady(&pair, dbm0, 80.0)).collect()
+        pairs.into_iter().map(|pair| steady(pair, dbm0, 80.0)).collect()
     });
 }
 

@@ -55,6 +55,8 @@ struct Syllable {
     formants: Vec<Formant>,
     /// Of the source's spectrum, in dB an octave.
     tilt_db: f64,
+    /// Of the fundamental, from one step to the next, as a share.
+    jitter: f64,
     peak: f64,
     breath: f64,
 }
@@ -79,17 +81,18 @@ impl Syllable {
     fn random(kind: Kind, rng: &mut Rng) -> Syllable {
         let mut f0 = 90.0 * (400.0f64 / 90.0).powf(rng.f64());
         let mut glide = between(-0.15, 0.15, rng);
+        let tilt_db = between(3.0, 12.0, rng);
         let mut vibrato = (between(0.0, 0.02, rng), between(4.0, 7.0, rng));
         let formants = match kind {
             Kind::Plain => vowel(rng),
             Kind::Adversarial => {
                 let pair = [LOW_HZ[rng.usize(..4)], HIGH_HZ[rng.usize(..4)]];
-                if rng.u32(..3) == 0
-                    && let Some(aimed) = aim(pair, rng)
-                {
+                let aimed = aim(pair, rng).filter(|_| rng.u32(..3) > 0);
+                if let Some(aimed) = aimed {
+                    // Held, as a singer would.
                     (f0, glide, vibrato.0) = (aimed, glide * 0.1, vibrato.0 * 0.2);
                 }
-                on_digit(pair, rng)
+                on_digit(pair, tilt_db, rng)
             }
         };
         Syllable {
@@ -98,7 +101,8 @@ impl Syllable {
             glide,
             vibrato,
             formants,
-            tilt_db: between(3.0, 12.0, rng),
+            tilt_db,
+            jitter: between(0.0005, 0.004, rng),
             peak: peak(between(-22.0, -6.0, rng)),
             breath: 10f64.powf(between(-40.0, -20.0, rng) / 20.0),
         }
@@ -111,7 +115,7 @@ impl Syllable {
         for step in (0..samples).step_by(STEP) {
             let t = step as f64 / samples as f64;
             let shake = 1.0 + self.vibrato.0 * (TAU * self.vibrato.1 * t * self.seconds).sin();
-            let jitter = 1.0 + 0.004 * gaussian(rng);
+            let jitter = 1.0 + self.jitter * gaussian(rng);
             let f0 = self.f0 * 2f64.powf(self.glide * (t - 0.5)) * shake * jitter;
             let gains = self.gains(f0);
             let next = 1.0 + 0.05 * gaussian(rng);
@@ -166,17 +170,17 @@ fn vowel(rng: &mut Rng) -> Vec<Formant> {
     vec![formant(first, 1.0), formant(second, 0.6), formant(2_800.0, 0.3)]
 }
 
-/// Formants near both tones, strong enough that they stand out alike, and up to two more.
-fn on_digit(pair: [f64; 2], rng: &mut Rng) -> Vec<Formant> {
+/// Formants near both tones, so strong that they stand out alike, and up to two more.
+fn on_digit(pair: [f64; 2], tilt_db: f64, rng: &mut Rng) -> Vec<Formant> {
     let mut formants: Vec<Formant> = pair
         .into_iter()
         .map(|hz| Formant {
-            hz: hz * between(0.97, 1.03, rng),
-            width_hz: between(50.0, 150.0, rng),
+            hz: hz * between(0.98, 1.02, rng),
+            width_hz: 50.0 + 100.0 * rng.f64().powi(2),
             gain: between(0.6, 1.4, rng),
         })
         .collect();
-    formants[1].gain *= 2.0; // against the tilt
+    formants[1].gain *= 10f64.powf(tilt_db / 20.0 * (pair[1] / pair[0]).log2());
     for _ in 0..rng.u32(..3) {
         let hz = between(2_000.0, 3_400.0, rng);
         formants.push(Formant { hz, width_hz: 150.0, gain: between(0.1, 0.5, rng) });
@@ -189,5 +193,5 @@ fn aim(pair: [f64; 2], rng: &mut Rng) -> Option<f64> {
     let fits = |f0: f64| pair.iter().all(|hz| (hz / f0 - (hz / f0).round()).abs() * f0 < 0.01 * hz);
     let all: Vec<f64> =
         (0..621).map(|i| 90.0 + f64::from(i) / 2.0).filter(|&f0| fits(f0)).collect();
-    (!all.is_empty()).then(|| all[rng.usize(..all.len())])
+    (!all.is_empty()).then(|| all[rng.usize(..all.len()).max(rng.usize(..all.len()))])
 }
