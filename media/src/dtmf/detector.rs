@@ -22,6 +22,9 @@ use crate::frame::SampleRate;
 
 /// Looks in a row without a digit that end it.
 const END_AFTER: u32 = 4;
+/// Looks at nothing at all that are not counted, as long as the same tones may follow: 20 ms that
+/// were lost before they came here are four of them.
+const MOST_DEAD: u32 = 4;
 /// Lost samples at 8 kHz after which nothing before them counts: 60 ms.
 const FORGET_AFTER: usize = 480;
 /// Hops whose samples are kept: those of the seven looks, and as many before they began.
@@ -81,8 +84,8 @@ pub struct Detector {
     lost: usize,
     candidate: Option<Candidate>,
     current: Option<Current>,
-    /// Where the last digit ended, in samples at 8 kHz.
-    last_end: f64,
+    /// The last digit that ended, and where, in samples at 8 kHz.
+    last: Option<(Digit, f64)>,
     rejections: Rejections,
 }
 
@@ -108,6 +111,8 @@ struct Current {
     start: f64,
     end: f64,
     misses: u32,
+    /// Looks without a sound in the gap that it may be in.
+    dead: u32,
     /// What the last look had of it.
     share: f32,
 }
@@ -131,7 +136,7 @@ impl Detector {
             lost: 0,
             candidate: None,
             current: None,
-            last_end: f64::MIN,
+            last: None,
             rejections: Rejections::default(),
         }
     }
@@ -235,10 +240,12 @@ impl Detector {
         }
     }
 
-    /// The spectrum of up to eight hops, of which the newest is `back` hops ago. None if fewer than
-    /// four of them are kept.
-    fn spectrum(&self, back: usize) -> Option<Spectrum> {
-        let hops = HOPS.min(KEPT - back.min(KEPT));
+    /// The spectrum of four to eight hops, of which the newest is `back` hops ago. None if they are
+    /// no longer kept.
+    fn spectrum(&self, back: usize, hops: usize) -> Option<Spectrum> {
+        if back + hops > KEPT {
+            return None;
+        }
         let mut samples = [0.0f32; LENGTH];
         let places = samples.as_chunks_mut::<HOP>().0.iter_mut();
         for (place, older) in places.zip((0..hops).rev()) {
@@ -264,13 +271,24 @@ impl Detector {
         let before = std::mem::replace(&mut current.share, current.pair.share(look));
         // After a gap there is no phase to go on from.
         let in_tune = before < EDGE || self.history.in_tune(self.bank, &current.pair);
+        let gap = current.misses + current.dead;
         if current.share >= EDGE && in_tune {
-            current.misses = 0;
+            let back = gap as usize + 1;
+            if gap >= END_AFTER && !self.history.sounds_on(self.bank, &current.pair, back) {
+                self.end(on);
+                return false;
+            }
+            (current.misses, current.dead) = (0, 0);
             current.end = middle;
             return true;
         }
-        if current.misses == 0 && current.share < EDGE {
+        if gap == 0 && current.share < EDGE {
             current.end = middle - (HOP as f64) * (1.0 - edge(before, current.share));
+        }
+        // Not even noise: a packet was lost on the way, or the line is a perfect one.
+        if look.iter().all(|phase| phase.norm() == 0.0) && current.dead < MOST_DEAD {
+            current.dead += 1;
+            return true;
         }
         current.misses += 1;
         if current.misses >= END_AFTER {
@@ -283,13 +301,11 @@ impl Detector {
     fn seek(&mut self, on: &mut dyn FnMut(DtmfEvent)) {
         let floor = Dbm0(self.settings.min_level.0 - TOO_SOFT).peak().powi(2) / 2.0;
         let pair = match self.history.witnesses() {
-            Some(looks) => {
-                self.history.pair(self.bank, &looks, floor).map(|pair| (pair, looks[ENOUGH - 1]))
-            }
+            Some(looks) => self.history.pair(self.bank, &looks, floor).map(|pair| (pair, looks)),
             None => Err(Discord::Silence),
         };
         match pair {
-            Ok((pair, first)) => self.consider(pair, first, on),
+            Ok((pair, looks)) => self.consider(pair, &looks, on),
             Err(discord) => {
                 let Some(candidate) = &mut self.candidate else { return };
                 if discord == Discord::Wander {
@@ -303,8 +319,8 @@ impl Detector {
         }
     }
 
-    /// Judges a pair that is there since the look `first`.
-    fn consider(&mut self, pair: Pair, first: usize, on: &mut dyn FnMut(DtmfEvent)) {
+    /// Judges a pair that these looks agree on.
+    fn consider(&mut self, pair: Pair, looks: &[usize; ENOUGH], on: &mut dyn FnMut(DtmfEvent)) {
         let digit = pair.digit();
         if self.current.is_some_and(|current| current.digit == digit) {
             return;
@@ -314,9 +330,9 @@ impl Detector {
         }
         let mut candidate = match self.candidate {
             Some(candidate) => Candidate { gone: 0, ..candidate },
-            None => self.candidate(&pair, first),
+            None => self.candidate(&pair, looks[ENOUGH - 1]),
         };
-        if let Err(reason) = self.judge(&pair, first, &mut candidate.approach) {
+        if let Err(reason) = self.judge(&pair, looks, &mut candidate.approach) {
             candidate.reason = reason;
             self.candidate = Some(candidate);
             return;
@@ -324,7 +340,7 @@ impl Detector {
         self.end(on); // another digit, which this one followed without a pause
         self.candidate = None;
         let (start, end) = (candidate.start, self.middle(0));
-        self.current = Some(Current { digit, pair, start, end, misses: 0, share: 1.0 });
+        self.current = Some(Current { digit, pair, start, end, misses: 0, dead: 0, share: 1.0 });
         let reported_at = self.now.saturating_mul(self.factor() as u64);
         on(DtmfEvent::Begin { digit, at_sample: self.position(start), reported_at });
     }
@@ -333,12 +349,15 @@ impl Detector {
     fn judge(
         &self,
         pair: &Pair,
-        first: usize,
+        looks: &[usize; ENOUGH],
         approach: &mut Option<Approach>,
     ) -> Result<(), Rejection> {
         judge_pair(&self.settings, pair)?;
+        let first = looks[ENOUGH - 1];
         let approach = approach.get_or_insert_with(|| self.approach(pair, self.rise(pair, first)));
-        let spectrum = self.spectrum(0).ok_or(Rejection::Duration)?;
+        // Each look is of its own hop and the one before.
+        let (newest, run) = History::longest_run(looks);
+        let spectrum = self.spectrum(newest, run + 1).ok_or(Rejection::Duration)?;
         let r = judge_around(&self.settings, pair, &spectrum.around(pair), approach);
         if r.is_ok() {
             static D: std::sync::LazyLock<bool> =
@@ -393,7 +412,10 @@ impl Detector {
 
     /// What there was before the look `first`.
     fn approach(&self, pair: &Pair, first: usize) -> Approach {
-        let follows = self.current.is_some() || self.middle(0) - self.last_end < JUST_NOW;
+        let follows = self
+            .last
+            .is_some_and(|(digit, end)| digit != pair.digit() && self.middle(0) - end < JUST_NOW)
+            || self.current.is_some();
         let back = first + 3;
         if back + HOPS > KEPT {
             return Approach { follows, ..Approach::LONG_THERE };
@@ -401,7 +423,7 @@ impl Detector {
         let is_known = |back| self.history.look(back).is_some();
         let all_known = (back..back + HOPS).all(is_known);
         let (true, Some(spectrum)) =
-            (self.now >= ((back + HOPS) * HOP) as u64 && all_known, self.spectrum(back))
+            (self.now >= ((back + HOPS) * HOP) as u64 && all_known, self.spectrum(back, HOPS))
         else {
             return Approach { follows, ..Approach::UNKNOWN };
         };
@@ -424,7 +446,7 @@ impl Detector {
     /// Ends the digit under way, if any.
     fn end(&mut self, on: &mut dyn FnMut(DtmfEvent)) {
         if let Some(Current { digit, pair, start, end, .. }) = self.current.take() {
-            self.last_end = end;
+            self.last = Some((digit, end));
             let at_sample = self.position(start);
             let samples = self.position(end).saturating_sub(at_sample);
             let level = |power: f32| Dbm0::of_peak((2.0 * power).sqrt());

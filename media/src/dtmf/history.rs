@@ -15,6 +15,10 @@ pub(super) const ENOUGH: usize = 7;
 const KEPT: usize = 32;
 /// Looks in the middle of a gap that is bridged: 20 ms of lost audio spoil six.
 const MOST_LOST: usize = 6;
+/// Looks in the middle of an interruption that is bridged: of 10 ms.
+const MOST_HOLLOW: usize = 3;
+/// Looks without a gap before or after one: a tone that comes and goes is none.
+const BEFORE_OR_AFTER: usize = 5;
 
 /// What half the amplitude is, as power: there a tone begins and ends.
 pub(super) const EDGE: f32 = 0.25;
@@ -25,6 +29,8 @@ const COHERENCE: f32 = 0.94;
 /// How far the phase may be off after a gap, as the cosine of the angle.
 const REUNION: f32 = 0.4;
 
+/// The same, where all of a gap may be a pause: 40 degrees.
+const CUT_OUT: f32 = 0.77;
 /// The same, from one look to the next of a digit that lasts: 24 Hz off.
 const IN_TUNE: f32 = 0.82;
 
@@ -33,6 +39,14 @@ const IN_TUNE: f32 = 0.82;
 pub(super) enum Group {
     Low,
     High,
+}
+
+impl Group {
+    /// Which of the group's carriers is louder.
+    fn louder(self, look: &Look) -> usize {
+        let first = if self == Group::Low { 0 } else { 2 };
+        first + usize::from(look[first].norm() < look[first + 1].norm())
+    }
 }
 
 /// One tone, over several looks.
@@ -115,25 +129,49 @@ impl History {
         &self.looks[(self.newest + KEPT - back % KEPT) % KEPT]
     }
 
-    /// Which looks are to agree: the newest seven that are known. None if the newest is not, or if
-    /// more were lost between them than can be bridged.
+    /// Which looks are to agree: the newest seven in which there is something. Those that are not
+    /// known are left out, and so is one short interruption. None if there are not seven.
     pub(super) fn witnesses(&self) -> Option<[usize; ENOUGH]> {
-        const ALL: u32 = (1 << ENOUGH) - 1;
-        if self.known & ALL == ALL {
-            return Some(std::array::from_fn(|i| i));
-        }
+        let newest = self.look(0)?;
+        let least = [Group::Low, Group::High].map(|group| {
+            let carrier = group.louder(newest);
+            (carrier, newest[carrier].norm() * EDGE)
+        });
+        let is_hollow = |look: &Look| least.iter().any(|&(i, least)| look[i].norm() < least);
         let mut found = [0; ENOUGH];
-        let mut count = 0;
-        for back in 0..ENOUGH + MOST_LOST {
-            if self.known >> back & 1 == 1 {
-                found[count] = back;
-                count += 1;
-                if count == ENOUGH {
-                    return (found[0] == 0).then_some(found);
+        let (mut count, mut lost, mut hollow) = (1, 0, 0);
+        for back in 1..KEPT {
+            match self.look(back) {
+                None => lost += 1,
+                Some(look) if is_hollow(look) => hollow += 1,
+                Some(_) => {
+                    found[count] = back;
+                    count += 1;
+                    if count == ENOUGH {
+                        let whole = hollow == 0 || Self::longest_run(&found).1 >= BEFORE_OR_AFTER;
+                        return whole.then_some(found);
+                    }
                 }
+            }
+            if lost > MOST_LOST || hollow > MOST_HOLLOW {
+                return None;
             }
         }
         None
+    }
+
+    /// The longest run of these looks without a gap: its newest, and how many they are.
+    pub(super) fn longest_run(looks: &[usize; ENOUGH]) -> (usize, usize) {
+        let (mut best, mut from) = ((looks[0], 1), 0);
+        for i in 1..ENOUGH {
+            if looks[i] != looks[i - 1] + 1 {
+                from = i;
+            }
+            if i - from + 1 > best.1 {
+                best = (looks[from], i - from + 1);
+            }
+        }
+        best
     }
 
     /// The pair that these looks agree on, if both tones are above the `floor` (mean square).
@@ -150,10 +188,9 @@ impl History {
         group: Group,
         floor: f32,
     ) -> Result<Tone, Discord> {
-        let first = if group == Group::Low { 0 } else { 2 };
         let middle = looks[looks.len() / 2];
+        let carrier = group.louder(self.at(middle));
         let power = |back: usize, i: usize| self.at(back)[i].norm();
-        let carrier = first + usize::from(power(middle, first) < power(middle, first + 1));
         if 2.0 * power(middle, carrier) < floor * EDGE {
             return Err(Discord::Silence);
         }
@@ -222,16 +259,31 @@ impl History {
         })
     }
 
-    /// Whether the phase goes on over every gap between these looks.
+    /// Whether the phase goes on over every gap between these looks. An interruption may be by the
+    /// telephone, and then it does not.
     fn goes_on(&self, bank: &Bank, looks: &[usize], carrier: usize, turn: Phase) -> bool {
-        looks.windows(2).filter(|pair| pair[1] > pair[0] + 1).all(|pair| {
-            let (now, before) = (self.at(pair[0])[carrier], self.at(pair[1])[carrier]);
-            let hop = turn.conjugate().times(bank.carrier_turn(carrier));
-            let mut rest = now.times(before.conjugate());
-            for _ in pair[0]..pair[1] {
-                rest = rest.times(hop);
-            }
+        let is_lost = |pair: &&[usize]| self.look(pair[0] + 1).is_none();
+        looks.windows(2).filter(is_lost).all(|pair| {
+            let rest = self.rest(bank, pair[0], pair[1], carrier, turn);
             rest.re > REUNION * rest.norm().sqrt()
         })
+    }
+
+    /// How far the phase of a tone is off from one look to a newer one, times both amplitudes, if
+    /// it turned by `turn` in each hop between them.
+    fn rest(&self, bank: &Bank, now: usize, before: usize, carrier: usize, turn: Phase) -> Phase {
+        let hop = turn.conjugate().times(bank.carrier_turn(carrier));
+        let both = self.at(now)[carrier].times(self.at(before)[carrier].conjugate());
+        (now..before).fold(both, |rest, _| rest.times(hop))
+    }
+
+    /// Whether both tones of `pair` sound on from the look `before` to the newest, as if what is
+    /// between had only been cut out.
+    pub(super) fn sounds_on(&self, bank: &Bank, pair: &Pair, before: usize) -> bool {
+        before < KEPT
+            && [&pair.low, &pair.high].into_iter().all(|tone| {
+                let rest = self.rest(bank, 0, before, tone.carrier, tone.turn);
+                rest.re > CUT_OUT * rest.norm().sqrt()
+            })
     }
 }

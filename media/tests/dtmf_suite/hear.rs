@@ -1,45 +1,40 @@
 //! What the crate's own detector hears in a recording.
 
 use stasis_media::dtmf::{Detector, DtmfEvent, DtmfSettings};
-use stasis_media::frame::SampleRate;
+use stasis_media::frame::{Ptime, SampleRate};
 use stasis_media::wav::Pcm;
 
 use super::score::Heard;
 
-/// Samples fed at a time: 1 ms, so that the time of a report is known to that.
-const CHUNK: usize = 8;
-
-/// Listens to 8 kHz audio as if it came live.
-fn listen(samples: &[i16]) -> Vec<Heard> {
-    let ms = |samples: u64| samples as f64 / 8.0;
+/// Listens to audio of one of the engine's rates, in frames of 20 ms.
+fn listen(samples: &[i16], rate: SampleRate) -> Vec<Heard> {
+    let ms = |samples: u64| samples as f64 * 1_000.0 / f64::from(rate.hz());
     let mut heard: Vec<Heard> = Vec::new();
-    let mut fed = 0;
-    let mut detector = Detector::new(SampleRate::Hz8000, DtmfSettings::DEFAULT);
-    let silence = [0; 1_600]; // ends the digit under way
-    for chunk in samples.chunks(CHUNK).chain(silence.chunks(CHUNK)) {
-        fed += chunk.len() as u64;
-        detector.feed(chunk, &mut |event| match event {
-            DtmfEvent::Begin { digit, at_sample, .. } => heard.push(Heard {
-                digit: digit.as_char(),
-                start_ms: ms(at_sample),
-                duration_ms: 0.0,
-                reported_ms: ms(fed),
-            }),
-            DtmfEvent::End { samples, .. } => {
-                if let Some(last) = heard.last_mut() {
-                    last.duration_ms = ms(samples);
-                }
+    let mut detector = Detector::new(rate, DtmfSettings::DEFAULT);
+    let mut on = |event| match event {
+        DtmfEvent::Begin { digit, at_sample, reported_at } => heard.push(Heard {
+            digit: digit.as_char(),
+            start_ms: ms(at_sample),
+            duration_ms: 0.0,
+            reported_ms: ms(reported_at),
+        }),
+        DtmfEvent::End { samples, .. } => {
+            if let Some(last) = heard.last_mut() {
+                last.duration_ms = ms(samples);
             }
-        });
-    }
+        }
+    };
+    samples.chunks(rate.samples_in(Ptime::TICK)).for_each(|frame| detector.feed(frame, &mut on));
+    detector.finish(&mut on);
     heard
 }
 
 /// Listens to audio of any rate.
 pub fn hear(samples: &[i16], hz: u32) -> Vec<Heard> {
-    if hz == SampleRate::Hz8000.hz() {
-        return listen(samples);
+    if let Ok(rate) = SampleRate::from_hz(hz) {
+        return listen(samples, rate);
     }
+    let rate = SampleRate::Hz16000;
     let spec = hound::WavSpec {
         channels: 1,
         sample_rate: hz,
@@ -51,5 +46,5 @@ pub fn hear(samples: &[i16], hz: u32) -> Vec<Heard> {
     samples.iter().for_each(|&sample| writer.write_sample(sample).expect("memory takes samples"));
     writer.finalize().expect("memory takes a header");
     wav.set_position(0);
-    listen(Pcm::read(wav, SampleRate::Hz8000).expect("a WAV just written").samples())
+    listen(Pcm::read(wav, rate).expect("a WAV just written").samples(), rate)
 }
