@@ -273,10 +273,17 @@ impl Detector {
         let in_tune = before < EDGE || self.history.in_tune(self.bank, &current.pair);
         let gap = current.misses + current.dead;
         if current.share >= EDGE && in_tune {
-            let back = gap as usize + 1;
-            if gap >= END_AFTER && !self.history.sounds_on(self.bank, &current.pair, back) {
-                self.end(on);
-                return false;
+            if gap >= END_AFTER {
+                // The looks on either side of the gap may be half in it.
+                if before < EDGE {
+                    current.dead += 1;
+                    return true;
+                }
+                let back = gap as usize + 2;
+                if !self.history.sounds_on(self.bank, &current.pair, back) {
+                    self.end(on);
+                    return false;
+                }
             }
             (current.misses, current.dead) = (0, 0);
             current.end = middle;
@@ -358,37 +365,7 @@ impl Detector {
         // Each look is of its own hop and the one before.
         let (newest, run) = History::longest_run(looks);
         let spectrum = self.spectrum(newest, run + 1).ok_or(Rejection::Duration)?;
-        let r = judge_around(&self.settings, pair, &spectrum.around(pair), approach);
-        if r.is_ok() {
-            static D: std::sync::LazyLock<bool> =
-                std::sync::LazyLock::new(|| std::env::var_os("DTMF_DEBUG").is_some());
-            if *D {
-                let a = spectrum.around(pair);
-                let b = a.low + a.high;
-                eprintln!(
-                    "F {} {:.4} {:.4} {:.4} {:.4} {:.4} {:.4} {:.4} {:.4} {:.4} {:.4} {:.4} {:.4} {:.4} {:.4} {:.4} {:.2} {:.2}",
-                    pair.digit(),
-                    a.middle / b,
-                    approach.around.map_or(0.0, |x| x.middle) / b,
-                    approach.around.map_or(0.0, |x| x.dial) / b,
-                    a.third / b,
-                    a.dial / b,
-                    a.upper / b,
-                    a.second_low / a.low,
-                    a.second_high / a.high,
-                    approach.low,
-                    approach.high,
-                    pair.low.detune,
-                    pair.high.detune,
-                    pair.low.coherence,
-                    pair.high.coherence,
-                    pair.low.power / pair.high.power,
-                    pair.low.bend,
-                    pair.high.bend
-                );
-            }
-        }
-        r
+        judge_around(&self.settings, pair, &spectrum.around(pair), approach)
     }
 
     /// A pair that is heard for the first time: how it began.
@@ -412,20 +389,19 @@ impl Detector {
 
     /// What there was before the look `first`.
     fn approach(&self, pair: &Pair, first: usize) -> Approach {
-        let follows = self
-            .last
-            .is_some_and(|(digit, end)| digit != pair.digit() && self.middle(0) - end < JUST_NOW)
-            || self.current.is_some();
+        let just_now = |end| self.middle(0) - end < JUST_NOW;
+        let last = self.last.filter(|&(_, end)| just_now(end)).map(|(digit, _)| digit);
+        let after = self.current.map(|current| current.digit).or(last);
         let back = first + 3;
         if back + HOPS > KEPT {
-            return Approach { follows, ..Approach::LONG_THERE };
+            return Approach { after, ..Approach::LONG_THERE };
         }
         let is_known = |back| self.history.look(back).is_some();
         let all_known = (back..back + HOPS).all(is_known);
         let (true, Some(spectrum)) =
             (self.now >= ((back + HOPS) * HOP) as u64 && all_known, self.spectrum(back, HOPS))
         else {
-            return Approach { follows, ..Approach::UNKNOWN };
+            return Approach { after, ..Approach::UNKNOWN };
         };
         let before = |tone: &Tone| {
             let seen = (back - 1..back + 2).filter_map(|back| self.history.look(back));
@@ -433,7 +409,7 @@ impl Detector {
             sum / 3.0 / tone.seen.max(f32::MIN_POSITIVE)
         };
         let (low, high) = (before(&pair.low), before(&pair.high));
-        Approach { low, high, around: Some(spectrum.around(pair)), follows }
+        Approach { low, high, around: Some(spectrum.around(pair)), after }
     }
 
     /// What might have become a digit did not.

@@ -42,9 +42,9 @@ impl DtmfSettings {
         min_level: Dbm0(-45.0),
         normal_twist_db: 10.2,
         reverse_twist_db: 7.0,
-        max_detune_percent: 2.4,
-        max_background: 0.35,
-        max_company: 0.03,
+        max_detune_percent: 2.25,
+        max_background: 0.12,
+        max_company: 0.05,
     };
 
     /// For bad lines and bad telephones, at the price of a digit now and then that is none.

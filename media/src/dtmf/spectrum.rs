@@ -23,7 +23,7 @@ const SCRATCH: usize = 2 * LENGTH;
 /// Hertz from bin to bin.
 const BIN_HZ: f32 = RATE / LENGTH as f32;
 /// What is near enough to a tone to be its own, in main lobes of the window.
-const OWN: f32 = 1.5;
+const OWN: f32 = 1.1;
 /// Where voices have their strongest harmonics, and noise but a third of its power.
 const MIDDLE_HZ: std::ops::RangeInclusive<f32> = 187.0..=1_907.0;
 /// Where the dial tones of all countries are (ITU-T E.180: 350 to 450 Hz), with their lobes.
