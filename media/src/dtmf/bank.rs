@@ -1,12 +1,13 @@
 //! The front end: four complex filters that turn 4 ms of audio into one look at each group.
 //!
 //! Each filter is a Hann window of 8 ms on a carrier, two to a group, so that every DTMF frequency
-//! is within 80 Hz of one. A window is 4 ms ahead of the last, and is made of two halves, so that
-//! each sample is weighted twice and kept no longer than that. 8 ms see the other group 30 dB
+//! is within 80 Hz of one. A window is 4 ms ahead of the last. 8 ms see the other group 30 dB
 //! lower, and see the edges of a tone within a millisecond or two; how fine its frequency is told
 //! does not depend on the window but on how far its phase turns from look to look.
 //!
-//! A look's phase is that at the middle of its window, less the turn of the carrier.
+//! A look's phase is that at the middle of its window, less the turn of the carrier. About that
+//! middle cosines are even and sines odd, so the samples at the same distance from it are added, and
+//! subtracted, before they are weighted: half the work.
 
 use std::f64::consts::TAU;
 use std::sync::LazyLock;
@@ -27,20 +28,34 @@ pub(super) struct Phase {
 }
 
 /// What the four filters see: the amplitude of a sine of peak 1 is one half.
-pub(super) type Look = [Phase; 4];
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Look {
+    re: [f32; 4],
+    im: [f32; 4],
+}
+
+impl Look {
+    /// What filter `i` sees.
+    pub(super) fn at(&self, i: usize) -> Phase {
+        Phase { re: self.re[i], im: self.im[i] }
+    }
+
+    /// How much of it each filter sees: a quarter of the square of a sine's peak.
+    pub(super) fn norms(&self) -> [f32; 4] {
+        std::array::from_fn(|i| self.at(i).norm())
+    }
+}
 
 /// The filters' weights: shared by all detectors.
 pub(super) struct Bank {
-    /// For each sample of a hop 16 weights: the four cosines and four sines of the window that
-    /// ends with this hop, then those of the window that begins with it.
-    weights: [[f32; 16]; HOP],
+    /// What this processor can add and multiply side by side.
+    arch: pulp::Arch,
+    /// For each distance from the middle of the window the four cosines, and the four sines.
+    even: [[f32; 4]; HOP],
+    odd: [[f32; 4]; HOP],
     /// What each carrier turns by in one hop, backwards.
     turns: [Phase; 4],
 }
-
-/// The half of a look that its first hop gives.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Half([f32; 8]);
 
 impl Bank {
     /// The one bank of the process; computed on first use, which is in `Detector::new`.
@@ -50,17 +65,18 @@ impl Bank {
     }
 
     fn new() -> Bank {
-        let window = 2 * HOP;
-        let weight = |n: usize, carrier: usize| {
-            let hann = (1.0 - (TAU * (n as f64 + 0.5) / window as f64).cos()) / window as f64;
-            let middle = (window as f64 - 1.0) / 2.0;
-            let angle = TAU * f64::from(CARRIERS[carrier % 4] / RATE) * (n as f64 - middle);
-            (hann * if carrier < 4 { angle.cos() } else { -angle.sin() }) as f32
+        let hann = |m: usize| {
+            let angle = TAU * (m as f64 + 0.5) / (2 * HOP) as f64;
+            (1.0 + angle.cos()) / (2 * HOP) as f64
+        };
+        let angle = |m: usize, i: usize| TAU * f64::from(CARRIERS[i] / RATE) * (m as f64 + 0.5);
+        let row = |weight: &dyn Fn(usize, usize) -> f64| {
+            std::array::from_fn(|m| std::array::from_fn(|i| (hann(m) * weight(m, i)) as f32))
         };
         Bank {
-            weights: std::array::from_fn(|n| {
-                std::array::from_fn(|row| weight(if row < 8 { n + HOP } else { n }, row % 8))
-            }),
+            arch: pulp::Arch::new(),
+            even: row(&|m, i| angle(m, i).cos()),
+            odd: row(&|m, i| -angle(m, i).sin()),
             turns: CARRIERS.map(|hz| {
                 let (sin, cos) = (TAU * f64::from(hz / RATE) * HOP as f64).sin_cos();
                 Phase { re: cos as f32, im: -sin as f32 }
@@ -68,40 +84,63 @@ impl Bank {
         }
     }
 
-    /// The look whose window ends with `hop`, given the half of the hop before; leaves the half of
-    /// the next look.
-    pub(super) fn look(&self, hop: &[i16; HOP], half: &mut Half) -> Look {
-        // Two sums of each, so that one addition need not wait for the one before.
-        let mut sums = [[0.0f32; 16]; 2];
-        let hop = hop.map(f32::from);
-        let (hop, _) = hop.as_chunks::<2>();
-        let (weights, _) = self.weights.as_chunks::<2>();
-        for (x, weights) in hop.iter().zip(weights) {
-            for half in 0..2 {
-                for row in 0..16 {
-                    sums[half][row] += x[half] * weights[half][row];
-                }
-            }
-        }
-        let sums: [f32; 16] = std::array::from_fn(|row| sums[0][row] + sums[1][row]);
-        let look = std::array::from_fn(|i| Phase {
-            re: half.0[i] + sums[i],
-            im: half.0[i + 4] + sums[i + 4],
-        });
-        half.0.copy_from_slice(&sums[8..]);
-        look
+    /// The look whose window is two hops. The same on every processor, to the bit.
+    pub(super) fn look(&self, before: &[i16; HOP], now: &[i16; HOP]) -> Look {
+        self.arch.dispatch(Filter { bank: self, before, now })
     }
 
     /// How far the phase of carrier `i` turned between two looks, one hop apart, times both
     /// amplitudes: by nothing for a sine at the carrier.
     pub(super) fn turn(&self, i: usize, before: &Look, now: &Look) -> Phase {
-        now[i].times(before[i].conjugate()).times(self.turns[i])
+        now.at(i).times(before.at(i).conjugate()).times(self.turns[i])
     }
 
     /// What carrier `i` turns by in one hop, backwards.
     pub(super) fn carrier_turn(&self, i: usize) -> Phase {
         self.turns[i]
     }
+}
+
+/// The filters at work on two hops: compiled for every kind of processor.
+struct Filter<'a> {
+    bank: &'a Bank,
+    before: &'a [i16; HOP],
+    now: &'a [i16; HOP],
+}
+
+impl pulp::WithSimd for Filter<'_> {
+    type Output = Look;
+
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, _: S) -> Look {
+        let Filter { bank, before, now } = self;
+        let sums = from_middle(before, now, |before, now| now + before);
+        let differences = from_middle(before, now, |before, now| now - before);
+        Look { re: weigh(&sums, &bank.even), im: weigh(&differences, &bank.odd) }
+    }
+}
+
+/// Puts together the samples at each distance from the middle.
+#[inline(always)]
+fn from_middle(
+    before: &[i16; HOP],
+    now: &[i16; HOP],
+    with: impl Fn(i32, i32) -> i32,
+) -> [f32; HOP] {
+    std::array::from_fn(|m| with(i32::from(before[HOP - 1 - m]), i32::from(now[m])) as f32)
+}
+
+/// The sum of all samples, each by its weights. In four sums, so that an addition need not wait for
+/// the one before.
+#[inline(always)]
+fn weigh(samples: &[f32; HOP], weights: &[[f32; 4]; HOP]) -> [f32; 4] {
+    let mut sums = [0.0f32; 16];
+    for (samples, weights) in samples.as_chunks::<4>().0.iter().zip(weights.as_chunks::<4>().0) {
+        for (n, sum) in sums.iter_mut().enumerate() {
+            *sum += samples[n / 4] * weights[n / 4][n % 4];
+        }
+    }
+    std::array::from_fn(|i| (sums[i] + sums[i + 4]) + (sums[i + 8] + sums[i + 12]))
 }
 
 impl Phase {
@@ -145,10 +184,9 @@ mod tests {
     /// The looks at a sine that was always there.
     fn looks(hz: f64, peak: f64, dc: i16) -> Vec<Look> {
         let bank = Bank::shared();
-        let mut half = Half::default();
         let sample = |n: usize| (peak * (TAU * hz / 8_000.0 * n as f64).sin()) as i16 + dc;
         let hop = |k: usize| std::array::from_fn(|n| sample(k * HOP + n));
-        (0..10).map(|k| bank.look(&hop(k), &mut half)).skip(1).collect()
+        (0..10).map(|k| bank.look(&hop(k), &hop(k + 1))).collect()
     }
 
     #[test]
@@ -161,7 +199,7 @@ mod tests {
                     let turn = bank.turn(i, &pair[0], &pair[1]);
                     let hz = turn.angle() / TAU as f32 * RATE / HOP as f32;
                     assert!((hz - off).abs() < 1.0, "{carrier} {off} {hz}");
-                    let power = 2.0 * pair[0][i].norm() / response(off).powi(2);
+                    let power = 2.0 * pair[0].at(i).norm() / response(off).powi(2);
                     assert!((power / 500_000.0 - 1.0).abs() < 0.05, "{carrier} {off} {power}");
                 }
             }
@@ -173,7 +211,7 @@ mod tests {
         for (hz, filters) in [(941.0, 2..4), (1209.0, 0..2), (440.0, 0..4), (50.0, 0..4)] {
             for look in looks(hz, 1_000.0, 1_000) {
                 for i in filters.clone() {
-                    let power = 2.0 * look[i].norm();
+                    let power = 2.0 * look.at(i).norm();
                     assert!(power < 500_000.0 * 0.0013, "{hz} {i} {power}");
                 }
             }

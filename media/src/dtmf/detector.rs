@@ -12,11 +12,11 @@
 //! **Lost audio** is evidence neither way: looks that it has a part in are left out, on both sides of
 //! the question; after more than 60 ms of it everything before is forgotten.
 
-use super::bank::{Bank, HOP, Half};
+use super::bank::{Bank, HOP};
 use super::history::{Discord, EDGE, ENOUGH, History, Pair, Tone};
 use super::narrow::Narrow;
 use super::spectrum::{Analyser, HOPS, LENGTH, Spectrum};
-use super::verdict::{Approach, judge_around, judge_pair};
+use super::verdict::{Approach, Limits, judge_around, judge_pair};
 use super::{Dbm0, Digit, DtmfSettings, Rejection, Rejections};
 use crate::frame::SampleRate;
 
@@ -31,8 +31,6 @@ const FORGET_AFTER: usize = 480;
 const KEPT: usize = 24;
 /// A digit that ended so many samples ago may have left an echo.
 const JUST_NOW: f64 = 800.0;
-/// The level below the least at which tones are still told to have been too soft, in dB.
-const TOO_SOFT: f32 = 10.0;
 
 /// A digit heard. Positions count samples since the detector was made, lost ones included.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -68,7 +66,7 @@ pub enum DtmfEvent {
 pub struct Detector {
     bank: &'static Bank,
     analyser: &'static Analyser,
-    settings: DtmfSettings,
+    limits: Limits,
     /// To 8 kHz, where the audio has another rate.
     narrow: Option<Narrow>,
     /// The last hops, one after the other around a ring; `newest` has `filled` of its samples.
@@ -77,7 +75,6 @@ pub struct Detector {
     filled: usize,
     /// Whether the newest hop, and the one before, had losses.
     lossy: [bool; 2],
-    half: Half,
     history: History,
     /// Samples at 8 kHz so far, lost ones included; and those lost in a row.
     now: u64,
@@ -124,13 +121,12 @@ impl Detector {
         Detector {
             bank: Bank::shared(),
             analyser: Analyser::shared(),
-            settings,
+            limits: Limits::new(&settings),
             narrow: Narrow::from(rate),
             hops: [[0; HOP]; KEPT],
             newest: 0,
             filled: 0,
             lossy: [false; 2],
-            half: Half::default(),
             history: History::new(),
             now: 0,
             lost: 0,
@@ -202,7 +198,6 @@ impl Detector {
         self.lost = FORGET_AFTER;
         (self.filled, self.lossy) = (0, [false, true]);
         self.hops = [[0; HOP]; KEPT];
-        self.half = Half::default();
         self.history = History::new();
         self.history.push(None);
     }
@@ -228,7 +223,8 @@ impl Detector {
 
     /// A hop is full: takes a look, and asks what it says.
     fn look(&mut self, on: &mut dyn FnMut(DtmfEvent)) {
-        let look = self.bank.look(&self.hops[self.newest], &mut self.half);
+        let before = &self.hops[(self.newest + KEPT - 1) % KEPT];
+        let look = self.bank.look(before, &self.hops[self.newest]);
         let known = self.lossy == [false; 2];
         self.history.push(known.then_some(look));
         if !known {
@@ -293,7 +289,7 @@ impl Detector {
             current.end = middle - (HOP as f64) * (1.0 - edge(before, current.share));
         }
         // Not even noise: a packet was lost on the way, or the line is a perfect one.
-        if look.iter().all(|phase| phase.norm() == 0.0) && current.dead < MOST_DEAD {
+        if look.norms() == [0.0; 4] && current.dead < MOST_DEAD {
             current.dead += 1;
             return true;
         }
@@ -306,8 +302,8 @@ impl Detector {
 
     /// Whether the last looks agree on a digit that begins.
     fn seek(&mut self, on: &mut dyn FnMut(DtmfEvent)) {
-        let floor = Dbm0(self.settings.min_level.0 - TOO_SOFT).peak().powi(2) / 2.0;
-        let pair = match self.history.witnesses() {
+        let floor = self.limits.floor;
+        let pair = match self.history.witnesses(floor) {
             Some(looks) => self.history.pair(self.bank, &looks, floor).map(|pair| (pair, looks)),
             None => Err(Discord::Silence),
         };
@@ -359,13 +355,15 @@ impl Detector {
         looks: &[usize; ENOUGH],
         approach: &mut Option<Approach>,
     ) -> Result<(), Rejection> {
-        judge_pair(&self.settings, pair)?;
-        let first = looks[ENOUGH - 1];
-        let approach = approach.get_or_insert_with(|| self.approach(pair, self.rise(pair, first)));
+        judge_pair(&self.limits, pair)?;
         // Each look is of its own hop and the one before.
         let (newest, run) = History::longest_run(looks);
         let spectrum = self.spectrum(newest, run + 1).ok_or(Rejection::Duration)?;
-        judge_around(&self.settings, pair, &spectrum.around(pair), approach)
+        let around = spectrum.around(pair);
+        let first = self.rise(pair, looks[ENOUGH - 1]);
+        // Mostly there is nothing else, and then it does not matter what was there before.
+        let approach = approach.get_or_insert_with(|| self.approach(pair, first));
+        judge_around(&self.limits, pair, &around, approach)
     }
 
     /// A pair that is heard for the first time: how it began.
@@ -405,7 +403,7 @@ impl Detector {
         };
         let before = |tone: &Tone| {
             let seen = (back - 1..back + 2).filter_map(|back| self.history.look(back));
-            let sum: f32 = seen.map(|look| look[tone.carrier].norm()).sum();
+            let sum: f32 = seen.map(|look| look.at(tone.carrier).norm()).sum();
             sum / 3.0 / tone.seen.max(f32::MIN_POSITIVE)
         };
         let (low, high) = (before(&pair.low), before(&pair.high));

@@ -14,9 +14,11 @@ pub(super) const ENOUGH: usize = 7;
 /// Looks that are kept.
 const KEPT: usize = 32;
 /// Looks in the middle of a gap that is bridged: 20 ms of lost audio spoil six.
-const MOST_LOST: usize = 6;
+const MOST_LOST: u32 = 6;
 /// Looks in the middle of an interruption that is bridged: of 10 ms.
-const MOST_HOLLOW: usize = 3;
+const MOST_HOLLOW: u32 = 3;
+/// The most looks that those which agree can be among.
+const SEEN: usize = ENOUGH + MOST_LOST as usize + MOST_HOLLOW as usize;
 /// Looks without a gap before or after one: a tone that comes and goes is none.
 const BEFORE_OR_AFTER: usize = 5;
 
@@ -45,7 +47,7 @@ impl Group {
     /// Which of the group's carriers is louder.
     fn louder(self, look: &Look) -> usize {
         let first = if self == Group::Low { 0 } else { 2 };
-        first + usize::from(look[first].norm() < look[first + 1].norm())
+        first + usize::from(look.at(first).norm() < look.at(first + 1).norm())
     }
 }
 
@@ -63,8 +65,6 @@ pub(super) struct Tone {
     pub(super) seen: f32,
     pub(super) turn: Phase,
     pub(super) carrier: usize,
-    /// How straight the phase turns: 1 for a pure tone.
-    pub(super) coherence: f32,
     /// How much its frequency rose from the first half of the looks to the second, in hertz.
     pub(super) bend: f32,
 }
@@ -81,9 +81,14 @@ impl Pair {
         Digit::at(self.low.index, self.high.index)
     }
 
+    /// How far apart the detunes are.
+    pub(super) fn skew(&self) -> f32 {
+        (self.low.detune - self.high.detune).abs()
+    }
+
     /// How much of itself a look has of the pair: of its weaker half, as a ratio of powers.
     pub(super) fn share(&self, look: &Look) -> f32 {
-        let share = |tone: &Tone| look[tone.carrier].norm() / tone.seen.max(f32::MIN_POSITIVE);
+        let share = |tone: &Tone| look.at(tone.carrier).norm() / tone.seen.max(f32::MIN_POSITIVE);
         share(&self.low).min(share(&self.high))
     }
 }
@@ -101,6 +106,9 @@ pub(super) enum Discord {
 #[derive(Clone)]
 pub(super) struct History {
     looks: [Look; KEPT],
+    /// How loud the louder filter of each group was, twice around, so that the last ones are always
+    /// in a row. Nothing where audio was lost.
+    loudness: [[f32; 2 * KEPT]; 2],
     /// Where the newest is.
     newest: usize,
     /// A bit for each look: whether all of its audio came. The lowest is the newest's.
@@ -110,14 +118,25 @@ pub(super) struct History {
 impl History {
     /// Silence.
     pub(super) fn new() -> Self {
-        History { looks: [Look::default(); KEPT], newest: 0, known: u32::MAX }
+        History {
+            looks: [Look::default(); KEPT],
+            loudness: [[0.0; 2 * KEPT]; 2],
+            newest: 0,
+            known: u32::MAX,
+        }
     }
 
     /// One more look; `None` where audio was lost.
     pub(super) fn push(&mut self, look: Option<Look>) {
         self.newest = (self.newest + 1) % KEPT;
         self.known = self.known << 1 | u32::from(look.is_some());
-        self.looks[self.newest] = look.unwrap_or_default();
+        let look = look.unwrap_or_default();
+        self.looks[self.newest] = look;
+        let norms = look.norms();
+        for (group, loudness) in self.loudness.iter_mut().enumerate() {
+            let louder = norms[2 * group].max(norms[2 * group + 1]);
+            (loudness[self.newest], loudness[self.newest + KEPT]) = (louder, louder);
+        }
     }
 
     /// The look `back` hops ago, if it is known.
@@ -130,34 +149,40 @@ impl History {
     }
 
     /// Which looks are to agree: the newest seven in which there is something. Those that are not
-    /// known are left out, and so is one short interruption. None if there are not seven.
-    pub(super) fn witnesses(&self) -> Option<[usize; ENOUGH]> {
-        let newest = self.look(0)?;
-        let least = [Group::Low, Group::High].map(|group| {
-            let carrier = group.louder(newest);
-            (carrier, newest[carrier].norm() * EDGE)
-        });
-        let is_hollow = |look: &Look| least.iter().any(|&(i, least)| look[i].norm() < least);
-        let mut found = [0; ENOUGH];
-        let (mut count, mut lost, mut hollow) = (1, 0, 0);
-        for back in 1..KEPT {
-            match self.look(back) {
-                None => lost += 1,
-                Some(look) if is_hollow(look) => hollow += 1,
-                Some(_) => {
-                    found[count] = back;
-                    count += 1;
-                    if count == ENOUGH {
-                        let whole = hollow == 0 || Self::longest_run(&found).1 >= BEFORE_OR_AFTER;
-                        return whole.then_some(found);
-                    }
-                }
-            }
-            if lost > MOST_LOST || hollow > MOST_HOLLOW {
-                return None;
-            }
+    /// known are left out, and so is one short interruption. None if there are not seven, or there
+    /// is hardly anything (mean square) now.
+    pub(super) fn witnesses(&self, floor: f32) -> Option<[usize; ENOUGH]> {
+        const FIRST: u16 = (1 << ENOUGH) - 1;
+        let newest = |group: usize| self.loudness[group][self.newest];
+        if 2.0 * newest(0).min(newest(1)) < floor * EDGE {
+            return None;
         }
-        None
+        // The last looks, the oldest first: no question is asked before all answers are there.
+        let from = self.newest + KEPT + 1 - SEEN;
+        let mut solid = u16::MAX;
+        for loudness in &self.loudness {
+            let seen: &[f32; SEEN] = loudness[from..].first_chunk()?;
+            let least = seen[SEEN - 1] * EDGE;
+            let bits: [u16; SEEN] =
+                std::array::from_fn(|i| u16::from(seen[i] >= least) << (SEEN - 1 - i));
+            solid &= bits.iter().fold(0, |all, bit| all | bit);
+        }
+        let known = self.known as u16;
+        solid &= known;
+        if solid & FIRST == FIRST {
+            return Some(std::array::from_fn(|i| i));
+        }
+        if solid & 1 == 0 || (solid.count_ones() as usize) < ENOUGH {
+            return None;
+        }
+        let mut found = [0; ENOUGH];
+        let places = (0..SEEN).filter(|back| solid >> back & 1 == 1);
+        found.iter_mut().zip(places).for_each(|(found, place)| *found = place);
+        let span = (1u16 << found[ENOUGH - 1]) - 1;
+        let lost = (!known & span).count_ones();
+        let hollow = (known & !solid & span).count_ones();
+        let whole = hollow == 0 || Self::longest_run(&found).1 >= BEFORE_OR_AFTER;
+        (lost <= MOST_LOST && hollow <= MOST_HOLLOW && whole).then_some(found)
     }
 
     /// The longest run of these looks without a gap: its newest, and how many they are.
@@ -190,7 +215,7 @@ impl History {
     ) -> Result<Tone, Discord> {
         let middle = looks[looks.len() / 2];
         let carrier = group.louder(self.at(middle));
-        let power = |back: usize, i: usize| self.at(back)[i].norm();
+        let power = |back: usize, i: usize| self.at(back).at(i).norm();
         if 2.0 * power(middle, carrier) < floor * EDGE {
             return Err(Discord::Silence);
         }
@@ -241,7 +266,6 @@ impl History {
             seen: mean,
             turn,
             carrier,
-            coherence: norm / length,
             bend: second.times(first.conjugate()).angle() / std::f32::consts::TAU * RATE
                 / HOP as f32,
         })
@@ -273,7 +297,7 @@ impl History {
     /// it turned by `turn` in each hop between them.
     fn rest(&self, bank: &Bank, now: usize, before: usize, carrier: usize, turn: Phase) -> Phase {
         let hop = turn.conjugate().times(bank.carrier_turn(carrier));
-        let both = self.at(now)[carrier].times(self.at(before)[carrier].conjugate());
+        let both = self.at(now).at(carrier).times(self.at(before).at(carrier).conjugate());
         (now..before).fold(both, |rest, _| rest.times(hop))
     }
 

@@ -25,6 +25,8 @@ impl Approach {
         Approach { low: 1.0, high: 1.0, around: Some(Surroundings::NOTHING), after: None };
 }
 
+/// The level below the least at which tones are still told to have been too soft, in dB.
+const TOO_SOFT: f32 = 10.0;
 /// How much of what the looks show of a tone must be at its frequency in the spectrum.
 const WHOLE: f32 = 0.4;
 /// How far apart the detunes of both tones may be, in the most that each may have. Q.24's 1.5 % both
@@ -49,23 +51,50 @@ const OLD: f32 = 3.0;
 /// How much of what else there is may be by chance, above what was there before.
 const CHANCE: f32 = 2.0;
 
+/// A detector's settings as what is compared with: powers (mean squares) and ratios of them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// How loud each tone must be, and from where on it is told that it was too soft.
+    level: f32,
+    pub(super) floor: f32,
+    normal_twist: f32,
+    reverse_twist: f32,
+    /// As a share of the frequency.
+    detune: f32,
+    background: f32,
+    company: f32,
+}
+
+impl Limits {
+    pub(super) fn new(settings: &DtmfSettings) -> Self {
+        let ratio = |db: f32| 10f32.powf(db / 10.0);
+        let level = settings.min_level.peak().powi(2) / 2.0;
+        Limits {
+            level,
+            floor: level / ratio(TOO_SOFT),
+            normal_twist: ratio(settings.normal_twist_db),
+            reverse_twist: ratio(settings.reverse_twist_db),
+            detune: settings.max_detune_percent / 100.0,
+            background: settings.max_background,
+            company: settings.max_company,
+        }
+    }
+}
+
 /// Judges a pair by itself.
-pub(super) fn judge_pair(settings: &DtmfSettings, pair: &Pair) -> Result<(), Rejection> {
+pub(super) fn judge_pair(limits: &Limits, pair: &Pair) -> Result<(), Rejection> {
     let (low, high) = (pair.low.power, pair.high.power);
-    let ratio = |db: f32| 10f32.powf(db / 10.0);
-    let most = settings.max_detune_percent / 100.0;
-    let skew = (pair.low.detune - pair.high.detune).abs();
-    if pair.low.detune.abs() > most || pair.high.detune.abs() > most || skew > most * SKEW {
+    let detune = pair.low.detune.abs().max(pair.high.detune.abs());
+    if detune > limits.detune || pair.skew() > limits.detune * SKEW {
         return Err(Rejection::Frequency);
     }
     if pair.low.bend.abs() > BEND_LOW || pair.high.bend.abs() > BEND_HIGH {
         return Err(Rejection::Steadiness);
     }
-    if low.min(high) < settings.min_level.peak().powi(2) / 2.0 {
+    if low.min(high) < limits.level {
         return Err(Rejection::Level);
     }
-    if low > high * ratio(settings.normal_twist_db) || high > low * ratio(settings.reverse_twist_db)
-    {
+    if low > high * limits.normal_twist || high > low * limits.reverse_twist {
         return Err(Rejection::Twist);
     }
     Ok(())
@@ -73,7 +102,7 @@ pub(super) fn judge_pair(settings: &DtmfSettings, pair: &Pair) -> Result<(), Rej
 
 /// Judges a pair by what there is around it and was there before it.
 pub(super) fn judge_around(
-    settings: &DtmfSettings,
+    limits: &Limits,
     pair: &Pair,
     around: &Surroundings,
     approach: &Approach,
@@ -91,8 +120,7 @@ pub(super) fn judge_around(
     if !begun && approach.after == Some(pair.digit()) {
         return Err(Rejection::Duration); // its echo
     }
-    let skew = (pair.low.detune - pair.high.detune).abs();
-    if !begun && skew > settings.max_detune_percent / 100.0 * OLD_SKEW {
+    if !begun && pair.skew() > limits.detune * OLD_SKEW {
         return Err(Rejection::Frequency);
     }
     let company = match &approach.around {
@@ -103,8 +131,8 @@ pub(super) fn judge_around(
         }
         Some(_) => (around.middle + around.dial) * OLD,
     };
-    if around.middle > settings.max_background * both
-        || company > settings.max_company * both
+    if around.middle > limits.background * both
+        || company > limits.company * both
         || around.dial > DIAL * both
     {
         return Err(Rejection::EnergyRatio);
