@@ -341,11 +341,32 @@ impl Detector {
         let spectrum = self.spectrum(0).ok_or(Rejection::Duration)?;
         let r = judge_around(&self.settings, pair, &spectrum.around(pair), approach);
         if r.is_ok() {
-            static D: std::sync::LazyLock<bool> = std::sync::LazyLock::new(|| std::env::var_os("DTMF_DEBUG").is_some());
+            static D: std::sync::LazyLock<bool> =
+                std::sync::LazyLock::new(|| std::env::var_os("DTMF_DEBUG").is_some());
             if *D {
                 let a = spectrum.around(pair);
                 let b = a.low + a.high;
-                eprintln!("F {} {:.4} {:.4} {:.4} {:.4} {:.4} {:.4} {:.4} {:.4} {:.4} {:.4} {:.4} {:.4} {:.4} {:.4} {:.4} {:.2} {:.2}", pair.digit(), a.middle/b, approach.around.map_or(0.0, |x| x.middle)/b, approach.around.map_or(0.0, |x| x.dial)/b, a.third/b, a.dial/b, a.upper/b, a.second_low/a.low, a.second_high/a.high, approach.low, approach.high, pair.low.detune, pair.high.detune, pair.low.coherence, pair.high.coherence, pair.low.power/pair.high.power, pair.low.bend, pair.high.bend);
+                eprintln!(
+                    "F {} {:.4} {:.4} {:.4} {:.4} {:.4} {:.4} {:.4} {:.4} {:.4} {:.4} {:.4} {:.4} {:.4} {:.4} {:.4} {:.2} {:.2}",
+                    pair.digit(),
+                    a.middle / b,
+                    approach.around.map_or(0.0, |x| x.middle) / b,
+                    approach.around.map_or(0.0, |x| x.dial) / b,
+                    a.third / b,
+                    a.dial / b,
+                    a.upper / b,
+                    a.second_low / a.low,
+                    a.second_high / a.high,
+                    approach.low,
+                    approach.high,
+                    pair.low.detune,
+                    pair.high.detune,
+                    pair.low.coherence,
+                    pair.high.coherence,
+                    pair.low.power / pair.high.power,
+                    pair.low.bend,
+                    pair.high.bend
+                );
             }
         }
         r

@@ -196,7 +196,18 @@ impl History {
             }
         }
         let gain = response(off);
-        Ok(Tone { index, hz, detune, power: 2.0 * mean / (gain * gain), seen: mean, turn, carrier, coherence: norm / length, bend: second.times(first.conjugate()).angle() / std::f32::consts::TAU * RATE / HOP as f32 })
+        Ok(Tone {
+            index,
+            hz,
+            detune,
+            power: 2.0 * mean / (gain * gain),
+            seen: mean,
+            turn,
+            carrier,
+            coherence: norm / length,
+            bend: second.times(first.conjugate()).angle() / std::f32::consts::TAU * RATE
+                / HOP as f32,
+        })
     }
 
     /// Whether the newest look has the frequencies of `pair`, against the one before.

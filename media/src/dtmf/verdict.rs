@@ -18,7 +18,8 @@ pub(super) struct Approach {
 
 impl Approach {
     /// Nothing is known of it.
-    pub(super) const UNKNOWN: Approach = Approach { low: 0.0, high: 0.0, around: None, follows: false };
+    pub(super) const UNKNOWN: Approach =
+        Approach { low: 0.0, high: 0.0, around: None, follows: false };
     /// The tones have been there for longer than is known.
     pub(super) const LONG_THERE: Approach =
         Approach { low: 1.0, high: 1.0, around: Some(Surroundings::NOTHING), follows: false };
