@@ -6,7 +6,7 @@ mod common {
 }
 
 use common::room::{Room, SILENCE};
-use stasis_media::codec::Codec;
+use stasis_media::codec::{Codec, EncodeSettings};
 use stasis_media::dtmf::{Dbm0, Digit, ToneGenerator};
 use stasis_media::engine::{Order, Retired};
 use stasis_media::event::{ToneDetected, ToneEnded};
@@ -51,6 +51,20 @@ fn noisy(samples: &[i16], snr_db: f32) -> Vec<i16> {
     samples.iter().map(|&s| (f32::from(s) + peak * noise()) as i16).collect()
 }
 
+/// Once through a codec.
+fn coded(samples: &[i16], codec: Codec) -> Vec<i16> {
+    let mut encoder = codec.encoder(&EncodeSettings::default());
+    let mut decoder = codec.decoder();
+    let (mut payload, mut all) = ([0; 160], Vec::new());
+    for tick in samples.chunks_exact(160) {
+        let length = encoder.encode(tick, &mut payload);
+        let mut out = SILENCE;
+        decoder.decode(&payload[..length], &mut out);
+        all.extend_from_slice(&out);
+    }
+    all
+}
+
 fn heard(specs: &[ToneSpec], samples: &[i16], rate: SampleRate) -> Vec<ToneEvent> {
     let mut detector = ToneDetector::new(rate, specs).unwrap();
     let mut events = Vec::new();
@@ -86,6 +100,9 @@ fn each_tone_of_a_network_is_told_from_its_others() {
                 ("in noise", noisy(&clean, 15.0)),
                 ("softly", scaled(&clean, -26.0)),
                 ("loudly", scaled(&clean, 13.9)),
+                ("softly in µ-law", coded(&scaled(&clean, -26.0), Codec::PCMU)),
+                ("softly in A-law", coded(&scaled(&clean, -26.0), Codec::PCMA)),
+                ("loudly in A-law", coded(&scaled(&clean, 13.9), Codec::PCMA)),
             ] {
                 assert_eq!(
                     began(&heard(&plan(country), &samples, RATE)),

@@ -262,7 +262,7 @@ mod tests {
 
     #[test]
     fn every_tone_is_within_the_limits_that_e_180_accepts() {
-        for (country, tones) in COUNTRIES {
+        for (country, _) in COUNTRIES {
             let of = |name| tone(name, country).unwrap();
             // Around 400 to 450 Hz, or two frequencies of 340 to 500; North America's
             // busy tones, of 480 and 620 Hz, are the known exception.

@@ -71,8 +71,8 @@ impl Tone {
         if is_band {
             return Tone { hz, tolerance_hz: all, probes: vec![bank.band(hz)] };
         }
-        // Each probe is to answer for 12 Hz to either side.
-        let count = ((tolerance_hz / 12.0).ceil() as usize).max(1);
+        // Each probe is to answer for 13 Hz to either side.
+        let count = ((tolerance_hz / 13.0).ceil() as usize).max(1);
         let width = 2.0 * tolerance_hz / count as f32;
         let at = |n: usize| hz - tolerance_hz + width * (n as f32 + 0.5);
         let probes = (0..count).map(|n| bank.probe(at(n))).collect();

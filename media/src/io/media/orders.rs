@@ -294,7 +294,7 @@ impl Media {
 
     /// Has a leg be listened to for these tones in place of those before; for none, no longer. Each that is
     /// heard is told of by [`ToneDetected`](crate::event::ToneDetected) and, when it is over,
-    /// [`ToneEnded`](crate::event::ToneEnded).
+    /// [`ToneEnded`](crate::event::ToneEnded); one that is heard when others are asked for has no end.
     ///
     /// # Errors
     /// [`ControlError::NoLeg`], [`ControlError::Busy`], or [`ControlError::Tones`] when there are too many, or
