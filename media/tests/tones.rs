@@ -5,12 +5,17 @@ mod common {
     pub mod room;
 }
 
+use std::net::SocketAddr;
+
 use common::room::{Room, SILENCE};
+use stasis_bus::{Bus, Settings};
 use stasis_media::codec::{Codec, EncodeSettings};
 use stasis_media::dtmf::{Dbm0, Digit, ToneGenerator};
 use stasis_media::engine::{Order, Retired};
 use stasis_media::event::{ToneDetected, ToneEnded};
 use stasis_media::frame::SampleRate;
+use stasis_media::io::{ControlError, Media, MediaSettings, RtpLeg};
+use stasis_media::rtp::ReceiveSettings;
 use stasis_media::sound::{Cadence, tone};
 use stasis_media::tone::{ToneDetector, ToneEvent, ToneName, ToneSpec, ToneSpecError};
 use stasis_media::wav::Pcm;
@@ -321,4 +326,22 @@ fn a_leg_tells_of_the_tones_that_its_party_sends() {
     room.order(Order::DetectTones(leg, detector(RATE)));
     room.order(Order::RemoveLeg(leg));
     assert!(room.wire.retired.iter().any(|object| matches!(object, Retired::ToneDetector(_))));
+}
+
+#[test]
+fn detectors_are_given_to_a_leg_by_name_and_come_back() {
+    let bus = Bus::new(Settings::default()).unwrap();
+    let media = Media::start(&bus, MediaSettings::default()).unwrap();
+    let local = SocketAddr::from(([127, 0, 0, 1], 0));
+    let (receive, encoding) = (ReceiveSettings::default(), EncodeSettings::default());
+    let leg = RtpLeg { local, receive, encoding, ssrc: 7 };
+    let (leg, _) = media.add_rtp_leg(leg, &bus.topic("leg")).unwrap();
+    for tones in [&plan("us")[..], &[ToneSpec::fax_answer()], &[], &plan("jp")] {
+        media.detect_tones(leg, tones).unwrap();
+    }
+    let many = vec![ToneSpec::fax_answer(); 17];
+    assert!(matches!(media.detect_tones(leg, &many), Err(ControlError::Tones(_))));
+    media.clear();
+    assert!(matches!(media.detect_tones(leg, &plan("us")), Err(ControlError::NoLeg(_))));
+    assert_eq!(media.reap(), 0, "nothing stays over there");
 }
