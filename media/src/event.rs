@@ -3,12 +3,13 @@
 
 use std::net::SocketAddr;
 
-use crate::dtmf::Digit;
+use crate::dtmf::{Dbm0, Digit};
 use crate::frame::SampleRate;
 use crate::gain::Gain;
 use crate::id::{BridgeId, LegId, PlaybackId, Target};
 use crate::leg::{Direction, Role};
 use crate::rtp::{ReceiveStats, SendStats};
+use crate::tone::ToneName;
 
 /// A leg has joined a bridge; told on the bridge's topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -157,6 +158,28 @@ pub struct DtmfReceived {
     /// How.
     pub source: DtmfSource,
     /// For how long it was held, in milliseconds.
+    pub duration_ms: u32,
+}
+
+/// A tone of those that a leg is listened to for has been heard; its end comes as [`ToneEnded`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ToneDetected {
+    /// Whose.
+    pub leg: LegId,
+    /// Which.
+    pub tone: ToneName,
+    /// How loud it is, all its frequencies together.
+    pub level: Dbm0,
+}
+
+/// A tone that was heard is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ToneEnded {
+    /// Whose.
+    pub leg: LegId,
+    /// Which.
+    pub tone: ToneName,
+    /// From the beginning of its first sound to the end of its last, in milliseconds.
     pub duration_ms: u32,
 }
 

@@ -10,6 +10,7 @@ mod listener;
 mod near;
 mod relay;
 mod settings;
+mod tones;
 mod voice;
 
 use std::time::Duration;
@@ -38,8 +39,10 @@ use crate::rtp::{FrameKind, RtpEvent, RtpReceiver, RtpSender};
 use crate::snoop::SnoopEdge;
 use crate::sound::{self, Playback, Sounds, Stage};
 use crate::talk::{Dbov, TalkChange, TalkDetector, TalkSettings};
+use crate::tone::ToneDetector;
 use digits::InBandDigits;
 use listener::Seat;
+use tones::Tones;
 use voice::{Level, Voice};
 
 /// Ticks between two reports of a leg's figures: 5 s.
@@ -106,6 +109,7 @@ pub struct Leg {
     edge: Edge,
     talk: TalkDetector,
     digits: InBandDigits,
+    tones: Tones,
     /// Where it is.
     present: Option<Lane>,
     /// What its edge has heard this tick, and what of it goes to the bridge.
@@ -153,6 +157,7 @@ impl Leg {
             held: false,
             talk: TalkDetector::new(TalkSettings::default()),
             loudness: Dbov::SILENCE,
+            tones: Tones::default(),
             digits: InBandDigits::new(matches!(edge, Edge::Rtp(_)), rate),
             edge,
             // Not all legs report in the same tick.
@@ -226,10 +231,11 @@ impl Leg {
         past.filter(|lane| lane.leaving).map(|lane| lane.bridge)
     }
 
-    /// Lets go of the way to the bridge that it is leaving, without a fade, and of its taps: it is
-    /// gone itself.
+    /// Lets go of the way to the bridge that it is leaving, without a fade, of its taps and of what
+    /// listens for tones: it is gone itself.
     pub(crate) fn forget_past(&mut self, outside: &mut impl Outside) {
         self.taps.end(outside);
+        self.tones.forget(outside);
         if let Some(lane) = self.past.take() {
             retire(lane, outside);
         }
@@ -283,6 +289,18 @@ impl Leg {
                 self.digits.want(wanted, leg, topic, now, publisher);
             }
         }
+    }
+
+    /// Listens for tones with this detector from here on, or not at all.
+    ///
+    /// # Errors
+    /// The detector, when it is for another rate than the leg's.
+    pub(crate) fn detect_tones(
+        &mut self,
+        detector: Option<Box<ToneDetector>>,
+        outside: &mut impl Outside,
+    ) -> Result<(), Box<ToneDetector>> {
+        self.tones.listen_with(detector, self.edge.rate(), outside)
     }
 
     /// Sends what it says, or hears, to `tap`, too; gives it back when there is no room for one more.
@@ -409,6 +427,7 @@ impl Leg {
         let heard = (&self.heard, kind);
         let absorbs = self.voice.absorbs();
         let key = self.digits.listen(heard, absorbs, self.id, &self.topic, now, publisher);
+        self.tones.listen(&self.heard, self.id, &self.topic, now, publisher);
         match self.talk.feed(self.heard.samples(), self.heard.rate()) {
             Some(TalkChange::Started) => {
                 publisher.publish(&self.topic, now, TalkingStarted { leg: self.id });

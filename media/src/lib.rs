@@ -29,6 +29,7 @@ pub mod schedule;
 pub mod snoop;
 pub mod sound;
 pub mod talk;
+pub mod tone;
 pub mod wav;
 
 pub use id::{BridgeId, LegId, PlaybackId, RecordingId, Target};

@@ -20,6 +20,7 @@ use crate::id::{Arena, BridgeId, LegId, PlaybackId, Target};
 use crate::leg::{Direction, Leg, LegSetting, Rates};
 use crate::resample::Resampler;
 use crate::sound::{Playback, PlaybackControl, Stage};
+use crate::tone::ToneDetector;
 
 /// What the engine is told to do.
 pub enum Order {
@@ -49,6 +50,9 @@ pub enum Order {
     Leave(LegId),
     /// Changes a setting of a leg.
     Set(LegId, LegSetting),
+    /// Has a leg be listened to for tones, by a detector at its rate, in place of the one before; or no
+    /// longer.
+    DetectTones(LegId, Option<Box<ToneDetector>>),
     /// Sends a digit to a leg's party, for so long.
     Press(LegId, Digit, Duration),
     /// Plays to a leg or a bridge, when what was to be played before is over.
@@ -81,6 +85,7 @@ impl Order {
             | Order::Join { leg, .. }
             | Order::Leave(leg)
             | Order::Set(leg, _)
+            | Order::DetectTones(leg, _)
             | Order::Press(leg, ..)
             | Order::Pipe(leg, ..)
             | Order::TapLeg(leg, ..)
@@ -111,6 +116,8 @@ pub enum Retired {
     Playback(Box<Playback>),
     /// A tap that was taken off.
     Tap(Box<Tap>),
+    /// What has listened for tones.
+    ToneDetector(Box<ToneDetector>),
     /// An order that could not be carried out, because what it names is not there, or because
     /// there is no room.
     Refused(Order),
@@ -187,6 +194,16 @@ impl Engine {
             Order::Set(leg, setting) => {
                 if let Some(leg) = self.legs.get_mut(leg.0) {
                     leg.set(setting, now, publisher);
+                }
+            }
+            Order::DetectTones(id, detector) => {
+                let outcome = match self.legs.get_mut(id.0) {
+                    Some(leg) => leg.detect_tones(detector, outside),
+                    None => detector.map_or(Ok(()), Err),
+                };
+                if let Err(detector) = outcome {
+                    let refused = Order::DetectTones(id, Some(detector));
+                    outside.retire(Retired::Refused(refused));
                 }
             }
             Order::Press(leg, digit, duration) => {

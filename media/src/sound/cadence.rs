@@ -82,6 +82,13 @@ impl Cadence {
     }
 }
 
+impl Part {
+    /// Whether nothing sounds.
+    pub fn is_silent(&self) -> bool {
+        self.sound == Sound::Silence
+    }
+}
+
 impl FromStr for Cadence {
     type Err = CadenceError;
 

@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use crate::id::{BridgeId, LegId, PlaybackId};
+use crate::tone::ToneSpecError;
 
 /// The error of starting a thread.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +39,9 @@ pub enum ControlError {
     /// Orders come faster than the engine can take them.
     #[error("too many orders at once: try again after a tick (20 ms)")]
     Busy,
+    /// A tone cannot be listened for.
+    #[error(transparent)]
+    Tones(#[from] ToneSpecError),
     /// The process may not open one more socket.
     #[error(
         "no more files can be opened (the limit is {limit}), and each leg needs one: raise it with `ulimit -n`, or LimitNOFILE of the service"

@@ -86,10 +86,10 @@ impl Media {
     pub fn start(bus: &Bus, settings: MediaSettings) -> Result<Self, StartError> {
         let settings = MediaSettings { threads: settings.threads.max(1), ..settings };
         system::raise_most_files();
-        // Each leg has converters, more while the rate of its bridge changes, taps, and what is played;
-        // each bridge has a mixer, seats, taps, music, playbacks and theirs; and orders and parcels are
-        // on the way.
-        let most_away = 12 * settings.legs + 30 * settings.bridges + 256 + desk::MOST_PARCELS;
+        // Each leg has converters, more while the rate of its bridge changes, taps, what is played, and
+        // what listens for tones; each bridge has a mixer, seats, taps, music, playbacks and theirs; and
+        // orders and parcels are on the way.
+        let most_away = 13 * settings.legs + 30 * settings.bridges + 256 + desk::MOST_PARCELS;
         let (outbox, returned) = ring(most_away + 1);
         let first = bus.clock().now() + PERIOD;
         let wirings = Wiring::new(settings.threads, &outbox);

@@ -22,6 +22,7 @@ use crate::leg::{Direction, Edge, Leg, LegSetting, Rates, RtpEdge};
 use crate::rtp::{RtpReceiver, RtpSender, RtpSeq};
 use crate::snoop::{SnoopDirection, SnoopEdge, SnoopSettings};
 use crate::sound::{Playback, PlaybackControl, Playlist};
+use crate::tone::{ToneDetector, ToneSpec};
 
 /// Bridges.
 impl Media {
@@ -289,6 +290,25 @@ impl Media {
     /// [`ControlError::NoLeg`] or [`ControlError::Busy`].
     pub fn set(&self, leg: LegId, setting: LegSetting) -> Result<(), ControlError> {
         self.order_leg(leg, Order::Set(leg, setting))
+    }
+
+    /// Has a leg be listened to for these tones in place of those before; for none, no longer. Each that is
+    /// heard is told of by [`ToneDetected`](crate::event::ToneDetected) and, when it is over,
+    /// [`ToneEnded`](crate::event::ToneEnded); one that is heard when others are asked for has no end.
+    ///
+    /// # Errors
+    /// [`ControlError::NoLeg`], [`ControlError::Busy`], or [`ControlError::Tones`] when there are too many, or
+    /// one that cannot be listened for.
+    pub fn detect_tones(&self, leg: LegId, tones: &[ToneSpec]) -> Result<(), ControlError> {
+        let mut desk = self.desk();
+        let (rate, shard) = desk.leg(leg).map(|book| (book.rate, book.shard))?;
+        let detector = match tones {
+            [] => None,
+            tones => Some(Box::new(ToneDetector::new(rate, tones)?)),
+        };
+        let objects = usize::from(detector.is_some());
+        let order = Order::DetectTones(leg, detector);
+        self.send(&mut desk, shard, Command::Engine(order), objects)
     }
 
     /// Sends a digit to a leg's party, as telephone events.
