@@ -15,8 +15,8 @@
 use super::bank::{Bank, HOP};
 use super::history::{Discord, EDGE, ENOUGH, History, Pair, Tone};
 use super::narrow::Narrow;
-use super::spectrum::{Analyser, HOPS, LENGTH, Spectrum};
-use super::verdict::{Approach, Limits, judge_around, judge_pair};
+use super::spectrum::{Analyser, HOPS, LENGTH, Spectrum, Surroundings};
+use super::verdict::{Approach, Limits, is_pure, judge_around, judge_pair};
 use super::{Dbm0, Digit, DtmfSettings, Rejection, Rejections};
 use crate::frame::SampleRate;
 
@@ -361,8 +361,8 @@ impl Detector {
         let spectrum = self.spectrum(newest, run + 1).ok_or(Rejection::Duration)?;
         let around = spectrum.around(pair);
         let first = self.rise(pair, looks[ENOUGH - 1]);
-        // Mostly there is nothing else, and then it does not matter what was there before.
-        let approach = approach.get_or_insert_with(|| self.approach(pair, first));
+        let pure = is_pure(&self.limits, &around);
+        let approach = approach.get_or_insert_with(|| self.approach(pair, first, pure));
         judge_around(&self.limits, pair, &around, approach)
     }
 
@@ -385,8 +385,8 @@ impl Detector {
         (first + 1..).find(|&back| !there(back)).map_or(first, |back| back - 1)
     }
 
-    /// What there was before the look `first`.
-    fn approach(&self, pair: &Pair, first: usize) -> Approach {
+    /// What there was before the look `first`; of what is `pure` only as much as matters then.
+    fn approach(&self, pair: &Pair, first: usize, pure: bool) -> Approach {
         let just_now = |end| self.middle(0) - end < JUST_NOW;
         let last = self.last.filter(|&(_, end)| just_now(end)).map(|(digit, _)| digit);
         let after = self.current.map(|current| current.digit).or(last);
@@ -395,11 +395,14 @@ impl Detector {
             return Approach { after, ..Approach::LONG_THERE };
         }
         let is_known = |back| self.history.look(back).is_some();
-        let all_known = (back..back + HOPS).all(is_known);
-        let (true, Some(spectrum)) =
-            (self.now >= ((back + HOPS) * HOP) as u64 && all_known, self.spectrum(back, HOPS))
-        else {
+        if self.now < ((back + HOPS) * HOP) as u64 || !(back..back + HOPS).all(is_known) {
             return Approach { after, ..Approach::UNKNOWN };
+        }
+        let around = if pure {
+            Surroundings::NOTHING
+        } else {
+            self.spectrum(back, HOPS)
+                .map_or(Surroundings::NOTHING, |spectrum| spectrum.around(pair))
         };
         let before = |tone: &Tone| {
             let seen = (back - 1..back + 2).filter_map(|back| self.history.look(back));
@@ -407,7 +410,7 @@ impl Detector {
             sum / 3.0 / tone.seen.max(f32::MIN_POSITIVE)
         };
         let (low, high) = (before(&pair.low), before(&pair.high));
-        Approach { low, high, around: Some(spectrum.around(pair)), after }
+        Approach { low, high, around: Some(around), after }
     }
 
     /// What might have become a digit did not.

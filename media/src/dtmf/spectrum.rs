@@ -119,37 +119,49 @@ impl Spectrum {
     pub(super) fn around(&self, pair: &Pair) -> Surroundings {
         let (low, high) = (pair.low.hz / BIN_HZ, pair.high.hz / BIN_HZ);
         let reach = OWN * self.lobe;
-        let mut found = Surroundings::default();
-        let mut before = [0.0; 2];
-        for (bin, &power) in self.power.iter().enumerate() {
-            let (at, hz) = (bin as f32, bin as f32 * BIN_HZ);
-            let mut other = 0.0;
-            if (at - low).abs() <= reach {
-                found.low += power;
-            } else if (at - high).abs() <= reach {
-                found.high += power;
-            } else if hz > *MIDDLE_HZ.end() {
-                found.upper += power;
-            } else if DIAL_HZ.contains(&hz) {
-                found.dial += power;
-            } else if hz >= *MIDDLE_HZ.start() {
-                found.middle += power;
-                other = power;
-            }
-            found.third = found.third.max(before[0] + before[1] + other);
-            before = [before[1], other];
+        let mut rest = self.power;
+        let mut take = |from: f32, to: f32| {
+            let bins = &mut rest[bins(from, to)];
+            let power = sum(bins);
+            bins.fill(0.0);
+            power
+        };
+        let own = [take(low - reach, low + reach), take(high - reach, high + reach)];
+        let dial = take(DIAL_HZ.start() / BIN_HZ, DIAL_HZ.end() / BIN_HZ);
+        let middle = bins(MIDDLE_HZ.start() / BIN_HZ, MIDDLE_HZ.end() / BIN_HZ);
+        let (lower, upper) = rest.split_at(middle.end);
+        let lower = &lower[middle.start..];
+        let apart = (2.0 * low - high).abs() > 2.0 * reach;
+        Surroundings {
+            low: own[0],
+            high: own[1],
+            middle: sum(lower),
+            third: lower.windows(3).map(|three| three[0] + three[1] + three[2]).fold(0.0, f32::max),
+            dial,
+            upper: sum(upper),
+            second_low: if apart { self.near(2.0 * low) } else { 0.0 },
+            second_high: self.near(2.0 * high),
         }
-        if (2.0 * low - high).abs() > 2.0 * reach {
-            found.second_low = self.near(2.0 * low);
-        }
-        found.second_high = self.near(2.0 * high);
-        found
     }
 
     /// The power of a tone at this bin.
     fn near(&self, at: f32) -> f32 {
-        let from = (at - self.lobe).ceil().max(0.0) as usize;
-        let to = ((at + self.lobe).floor().max(0.0) as usize).min(BINS - 1);
-        self.power.get(from..=to).map_or(0.0, |bins| bins.iter().sum())
+        sum(&self.power[bins(at - self.lobe, at + self.lobe)])
     }
+}
+
+/// The bins from one place to another, as far as there are any.
+fn bins(from: f32, to: f32) -> std::ops::Range<usize> {
+    let to = ((to.floor() + 1.0).max(0.0) as usize).min(BINS);
+    (from.ceil().max(0.0) as usize).min(to)..to
+}
+
+/// In four sums, so that an addition need not wait for the one before.
+fn sum(power: &[f32]) -> f32 {
+    let (fours, rest) = power.as_chunks::<4>();
+    let mut sums = [0.0f32; 4];
+    for four in fours {
+        (0..4).for_each(|i| sums[i] += four[i]);
+    }
+    (sums[0] + sums[1]) + (sums[2] + sums[3]) + rest.iter().sum::<f32>()
 }

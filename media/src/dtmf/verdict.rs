@@ -81,6 +81,11 @@ impl Limits {
     }
 }
 
+/// Whether there is so little around a pair that it does not matter what was there before.
+pub(super) fn is_pure(limits: &Limits, around: &Surroundings) -> bool {
+    (around.middle + around.dial) * OLD <= limits.company * (around.low + around.high)
+}
+
 /// Judges a pair by itself.
 pub(super) fn judge_pair(limits: &Limits, pair: &Pair) -> Result<(), Rejection> {
     let (low, high) = (pair.low.power, pair.high.power);
