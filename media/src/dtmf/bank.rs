@@ -95,6 +95,11 @@ impl Bank {
         now.at(i).times(before.at(i).conjugate()).times(self.turns[i])
     }
 
+    /// The same, for looks that are two hops apart.
+    pub(super) fn double_turn(&self, i: usize, before: &Look, now: &Look) -> Phase {
+        self.turn(i, before, now).times(self.turns[i])
+    }
+
     /// What carrier `i` turns by in one hop, backwards.
     pub(super) fn carrier_turn(&self, i: usize) -> Phase {
         self.turns[i]

@@ -76,6 +76,9 @@ pub struct Detector {
     /// Whether the newest hop, and the one before, had losses.
     lossy: [bool; 2],
     history: History,
+    /// Whether the last hop was one of every other, and whether every one is to be looked at.
+    is_even: bool,
+    is_promising: bool,
     /// Samples at 8 kHz so far, lost ones included; and those lost in a row.
     now: u64,
     lost: usize,
@@ -128,6 +131,8 @@ impl Detector {
             filled: 0,
             lossy: [false; 2],
             history: History::new(),
+            is_even: false,
+            is_promising: false,
             now: 0,
             lost: 0,
             candidate: None,
@@ -199,7 +204,7 @@ impl Detector {
         (self.filled, self.lossy) = (0, [false, true]);
         self.hops = [[0; HOP]; KEPT];
         self.history = History::new();
-        self.history.push(None);
+        self.history.push(false);
     }
 
     /// Takes in samples at 8 kHz, and looks whenever a hop is full.
@@ -223,16 +228,34 @@ impl Detector {
 
     /// A hop is full: takes a look, and asks what it says.
     fn look(&mut self, on: &mut dyn FnMut(DtmfEvent)) {
-        let before = &self.hops[(self.newest + KEPT - 1) % KEPT];
-        let look = self.bank.look(before, &self.hops[self.newest]);
         let known = self.lossy == [false; 2];
-        self.history.push(known.then_some(look));
+        self.history.push(known);
+        self.is_even = !self.is_even;
         if !known {
             return;
         }
         self.lost = 0;
+        if self.current.is_none() && self.candidate.is_none() {
+            // Every other look will do to tell that there is nothing.
+            if self.is_even {
+                self.take_looks(0);
+                self.is_promising = self.history.is_promising(self.bank, self.limits.floor);
+            }
+            if !self.is_promising {
+                return;
+            }
+        }
+        self.take_looks(KEPT - 2);
         if !self.goes_on(on) {
             self.seek(on);
+        }
+    }
+
+    /// Takes the looks up to `most` hops ago that are still to be taken.
+    fn take_looks(&mut self, most: usize) {
+        while let Some(back) = self.history.due(most) {
+            let hop = |back: usize| &self.hops[(self.newest + KEPT - back) % KEPT];
+            self.history.put(back, self.bank.look(hop(back + 1), hop(back)));
         }
     }
 

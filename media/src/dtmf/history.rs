@@ -28,6 +28,8 @@ pub(super) const EDGE: f32 = 0.25;
 const LOUDEST: f32 = 4.0;
 /// How steadily the phase must turn: the length of the mean of its turns, 1 for a pure tone.
 const COHERENCE: f32 = 0.94;
+/// The same of two turns, over twice the time, before it is asked of all.
+const ALIKE: f32 = 0.85;
 /// How far the phase may be off after a gap, as the cosine of the angle.
 const REUNION: f32 = 0.4;
 
@@ -111,8 +113,10 @@ pub(super) struct History {
     loudness: [[f32; 2 * KEPT]; 2],
     /// Where the newest is.
     newest: usize,
-    /// A bit for each look: whether all of its audio came. The lowest is the newest's.
+    /// A bit for each look: whether all of its audio came, and whether it was taken. The lowest is
+    /// the newest's.
     known: u32,
+    taken: u32,
 }
 
 impl History {
@@ -123,25 +127,72 @@ impl History {
             loudness: [[0.0; 2 * KEPT]; 2],
             newest: 0,
             known: u32::MAX,
+            taken: u32::MAX,
         }
     }
 
-    /// One more look; `None` where audio was lost.
-    pub(super) fn push(&mut self, look: Option<Look>) {
+    /// Time for one more look, which is still to be taken if all of its audio came.
+    pub(super) fn push(&mut self, is_known: bool) {
         self.newest = (self.newest + 1) % KEPT;
-        self.known = self.known << 1 | u32::from(look.is_some());
-        let look = look.unwrap_or_default();
-        self.looks[self.newest] = look;
+        self.known = self.known << 1 | u32::from(is_known);
+        self.taken <<= 1;
+        self.put(0, Look::default());
+        self.taken &= !u32::from(is_known);
+    }
+
+    /// The first of the looks up to `most` hops ago that is still to be taken.
+    pub(super) fn due(&self, most: usize) -> Option<usize> {
+        let back = self.taken.trailing_ones() as usize;
+        (back <= most).then_some(back)
+    }
+
+    /// The look `back` hops ago is taken.
+    pub(super) fn put(&mut self, back: usize, look: Look) {
+        self.taken |= 1 << back;
+        let place = (self.newest + KEPT - back) % KEPT;
+        self.looks[place] = look;
         let norms = look.norms();
         for (group, loudness) in self.loudness.iter_mut().enumerate() {
             let louder = norms[2 * group].max(norms[2 * group + 1]);
-            (loudness[self.newest], loudness[self.newest + KEPT]) = (louder, louder);
+            (loudness[place], loudness[place + KEPT]) = (louder, louder);
         }
     }
 
     /// The look `back` hops ago, if it is known.
     pub(super) fn look(&self, back: usize) -> Option<&Look> {
         (back < KEPT && self.known >> back & 1 == 1).then(|| self.at(back))
+    }
+
+    /// Whether it is worth while to take every look: whether three of the last five of every other
+    /// look, the newest first, are about as loud as that, and their phases turn alike.
+    pub(super) fn is_promising(&self, bank: &Bank, floor: f32) -> bool {
+        let Some(newest) = self.look(0) else { return true };
+        [Group::Low, Group::High].into_iter().all(|group| {
+            let carrier = group.louder(newest);
+            let loud = newest.at(carrier).norm();
+            if 2.0 * loud < floor * EDGE {
+                return false;
+            }
+            let (mut solid, mut pairs, mut sum, mut length) = (1, 0, Phase::default(), 0.0);
+            let mut after = Some(newest);
+            for back in (2..=8).step_by(2) {
+                let Some(look) = self.look(back) else { return true };
+                let norm = look.at(carrier).norm();
+                let is_solid = norm > loud * EDGE * EDGE && norm * EDGE * EDGE < loud;
+                if let (true, Some(after)) = (is_solid, after) {
+                    let turn = bank.double_turn(carrier, look, after);
+                    sum = sum.plus(turn);
+                    length += turn.norm().sqrt();
+                    pairs += 1;
+                    if pairs == 2 && sum.norm().sqrt() < ALIKE * length {
+                        return false;
+                    }
+                }
+                solid += u32::from(is_solid);
+                after = is_solid.then_some(look);
+            }
+            solid >= 3
+        })
     }
 
     fn at(&self, back: usize) -> &Look {

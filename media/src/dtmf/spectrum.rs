@@ -56,8 +56,6 @@ pub(super) struct Surroundings {
     pub(super) third: f32,
     /// Where dial tones are.
     pub(super) dial: f32,
-    /// Above 1,900 Hz.
-    pub(super) upper: f32,
     /// At twice each frequency, where the other tone is not.
     pub(super) second_low: f32,
     pub(super) second_high: f32,
@@ -71,7 +69,6 @@ impl Surroundings {
         middle: 0.0,
         third: 0.0,
         dial: 0.0,
-        upper: 0.0,
         second_low: 0.0,
         second_high: 0.0,
     };
@@ -129,8 +126,7 @@ impl Spectrum {
         let own = [take(low - reach, low + reach), take(high - reach, high + reach)];
         let dial = take(DIAL_HZ.start() / BIN_HZ, DIAL_HZ.end() / BIN_HZ);
         let middle = bins(MIDDLE_HZ.start() / BIN_HZ, MIDDLE_HZ.end() / BIN_HZ);
-        let (lower, upper) = rest.split_at(middle.end);
-        let lower = &lower[middle.start..];
+        let lower = &rest[middle];
         let apart = (2.0 * low - high).abs() > 2.0 * reach;
         Surroundings {
             low: own[0],
@@ -138,7 +134,6 @@ impl Spectrum {
             middle: sum(lower),
             third: lower.windows(3).map(|three| three[0] + three[1] + three[2]).fold(0.0, f32::max),
             dial,
-            upper: sum(upper),
             second_low: if apart { self.near(2.0 * low) } else { 0.0 },
             second_high: self.near(2.0 * high),
         }
