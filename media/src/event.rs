@@ -128,7 +128,7 @@ pub struct TalkingStopped {
 }
 
 /// The most legs that [`Speakers`] names.
-pub const MOST_SPEAKERS: usize = 8;
+pub const MOST_SPEAKERS: usize = 7;
 
 /// Others speak in a bridge, or in another order; told on the bridge's topic.
 ///

@@ -1,6 +1,8 @@
 //! Who speaks in a bridge, as it is told.
 
-mod common;
+mod common {
+    pub mod room;
+}
 
 use stasis_bus::PullSubscription;
 use stasis_media::codec::Codec;

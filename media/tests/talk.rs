@@ -14,7 +14,7 @@ const TICKS_A_SECOND: usize = 50;
 /// Speech that is so much softer than speech on average is not counted as speech, in dB.
 const SOFT: f64 = 15.0;
 /// Ticks without speech between two sentences.
-const PAUSE: usize = 25;
+const PAUSE: usize = 20;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Noise {
@@ -286,7 +286,7 @@ fn speech_of_any_level_is_found_over_the_noise() {
                 faults.push(format!("{what}: {:.1} % found", new.share()));
             }
             let late = new.delay(95) > 300 || new.missed > 0;
-            if margin >= 20.0 && (late || new.flaps() > 1.6) {
+            if margin >= 20.0 && (late || new.flaps() > 2.5) {
                 faults.push(format!("{what}: {new:?}"));
             }
         }
