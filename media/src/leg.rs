@@ -205,7 +205,7 @@ impl Leg {
     pub(crate) fn claim(&self) -> Option<Claim> {
         let is_shut = self.role == Role::Listener || self.held || self.voice.level.is_muted();
         let (loudness, talk_ms) = (self.loudness.0, self.talk_ms());
-        (!is_shut).then(|| Claim { leg: self.id, loudness, talk_ms })
+        (!is_shut).then_some(Claim { leg: self.id, loudness, talk_ms })
     }
 
     /// For how long it has talked; 0: it does not.
