@@ -10,6 +10,7 @@ mod mixer;
 mod rate_change;
 mod relay;
 mod seats;
+mod speakers;
 mod sum;
 mod talkers;
 mod tap;
@@ -24,7 +25,7 @@ pub use talkers::MOST_TALKERS;
 pub use tap::{MOST_TAPS, Tap, TapDirection, TapEnd, TapReader};
 
 use crate::engine::{Outside, Retired};
-use crate::event::{BridgeRateChanged, PacketsPass};
+use crate::event::{ActiveSpeakerChanged, BridgeRateChanged, PacketsPass};
 use crate::frame::SampleRate;
 use crate::id::{Arena, BridgeId, LegId, Target};
 use crate::leg::Leg;
@@ -299,6 +300,10 @@ impl Bridge {
             .mixer
             .as_mut()
             .and_then(|mixer| mixer.tick(setting, legs, now, publisher, outside));
+        if let Some(speakers) = self.mixer.as_mut().and_then(|mixer| mixer.rank(self.id, legs)) {
+            let changed = ActiveSpeakerChanged { bridge: self.id, speakers };
+            publisher.publish(&self.topic, now, changed);
+        }
         if self.passes() != passed {
             let passing = PacketsPass { bridge: self.id, passing: !passed };
             publisher.publish(&self.topic, now, passing);

@@ -128,6 +128,70 @@ pub struct TalkingStopped {
     pub duration_ms: u32,
 }
 
+/// The most legs that [`Speakers`] names.
+pub const MOST_SPEAKERS: usize = 7;
+
+/// Others speak in a bridge, or in another order; told on the bridge's topic.
+///
+/// The active speaker is the one who has the floor: who talks alone, or was first, or has been clearly
+/// louder than the others for more than half a second. He keeps it in silence until somebody else
+/// speaks. A cough takes it from nobody, and two who are equally loud do not take turns. Who is muted,
+/// on hold, only listens, or leaves, is not among the speakers from the next tick on. (A
+/// [`Cache`](stasis_bus::Cache) of these messages by bridge answers who speaks now.)
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ActiveSpeakerChanged {
+    /// Where.
+    pub bridge: BridgeId,
+    /// From here on: the active speaker first.
+    pub speakers: Speakers,
+}
+
+/// Who speaks in a bridge, and who has spoken: the active speaker, then those who had the floor before,
+/// the latest first. Who speaks without having had it comes in as the second.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Speakers {
+    legs: [Option<LegId>; MOST_SPEAKERS],
+}
+
+impl Speakers {
+    /// The active speaker; none when nobody there has spoken yet.
+    pub fn first(&self) -> Option<LegId> {
+        self.iter().next()
+    }
+
+    /// All of them, in order.
+    pub fn iter(&self) -> impl Iterator<Item = LegId> + '_ {
+        self.legs.iter().flatten().copied()
+    }
+
+    /// Whether this is one of them.
+    pub fn contains(&self, leg: LegId) -> bool {
+        self.legs.contains(&Some(leg))
+    }
+
+    /// Who would have to go for one more.
+    pub(crate) fn last(&self) -> Option<LegId> {
+        self.legs.last().copied().flatten()
+    }
+
+    /// Puts one in at this place, or behind the last. Who has no room any more is gone.
+    pub(crate) fn insert(&mut self, at: usize, leg: LegId) {
+        let at = at.min(self.iter().count());
+        if let Some(behind) = self.legs.get_mut(at..) {
+            behind.rotate_right(1);
+            behind.iter_mut().take(1).for_each(|place| *place = Some(leg));
+        }
+    }
+
+    /// Lets those go that are not to be kept.
+    pub(crate) fn retain(&mut self, keep: impl Fn(LegId) -> bool) {
+        let mut kept = Speakers::default();
+        let all = self.iter().filter(|leg| keep(*leg));
+        kept.legs.iter_mut().zip(all).for_each(|(place, leg)| *place = Some(leg));
+        *self = kept;
+    }
+}
+
 /// How a digit came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DtmfSource {

@@ -85,6 +85,17 @@ impl RtpEdge {
     }
 }
 
+/// What a leg has to say for being heard by the others.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Claim {
+    /// Who.
+    pub(crate) leg: LegId,
+    /// The loudest that it was lately, in dBov: up at once, down by 15 dB a second.
+    pub(crate) loudness: f32,
+    /// For how long it has talked; 0: it does not.
+    pub(crate) talk_ms: u32,
+}
+
 /// One party's connection to the engine. What each tick looks at comes first: with thousands of legs,
 /// most of what one costs is to bring its memory into the processor's cache.
 #[repr(C)]
@@ -96,6 +107,7 @@ pub struct Leg {
     sent: bool,
     held: bool,
     is_tapped: bool,
+    tells_talk: bool,
     /// Whether anything is played to it, or said in its name.
     has_sounds: bool,
     /// Whether it is in the engine's list of those that are not just in one bridge.
@@ -147,6 +159,7 @@ impl Leg {
             sent: true,
             seat: Seat::default(),
             is_tapped: false,
+            tells_talk: true,
             taps: Taps::new(),
             loose: false,
             ears: Level::new(),
@@ -193,9 +206,16 @@ impl Leg {
         self.role == Role::Announcer && !self.voice.level.is_muted()
     }
 
-    /// The loudest that it was lately: up at once, down by 15 dB a second.
-    pub(crate) fn loudness(&self) -> Dbov {
-        if self.voice.is_silent() { Dbov::SILENCE } else { self.loudness }
+    /// What it has to say for being heard; `None`: it may not be heard at all.
+    pub(crate) fn claim(&self) -> Option<Claim> {
+        let is_shut = self.role == Role::Listener || self.held || self.voice.level.is_muted();
+        let (loudness, talk_ms) = (self.loudness.0, self.talk_ms());
+        (!is_shut).then_some(Claim { leg: self.id, loudness, talk_ms })
+    }
+
+    /// For how long it has talked; 0: it does not.
+    pub(crate) fn talk_ms(&self) -> u32 {
+        self.talk.talk_ms()
     }
 
     /// Comes into a bridge.
@@ -287,6 +307,11 @@ impl Leg {
             }
             LegSetting::DetectDtmf(wanted) => {
                 self.digits.want(wanted, leg, topic, now, publisher);
+            }
+            LegSetting::DetectTalk(settings) => {
+                let ended = self.talk.set(settings.unwrap_or_default());
+                self.tell_talk(ended, now, publisher);
+                self.tells_talk = settings.is_some();
             }
         }
     }
@@ -428,16 +453,11 @@ impl Leg {
         let absorbs = self.voice.absorbs();
         let key = self.digits.listen(heard, absorbs, self.id, &self.topic, now, publisher);
         self.tones.listen(&self.heard, self.id, &self.topic, now, publisher);
-        match self.talk.feed(self.heard.samples(), self.heard.rate()) {
-            Some(TalkChange::Started) => {
-                publisher.publish(&self.topic, now, TalkingStarted { leg: self.id });
-            }
-            Some(TalkChange::Stopped { duration_ms }) => {
-                let stopped = TalkingStopped { leg: self.id, duration_ms };
-                publisher.publish(&self.topic, now, stopped);
-            }
-            None => {}
-        }
+        let talk = match key {
+            true => self.talk.pass(self.heard.samples().len(), self.heard.rate()),
+            false => self.talk.feed(self.heard.samples(), self.heard.rate()),
+        };
+        self.tell_talk(talk, now, publisher);
         self.loudness = Dbov(self.talk.level().0.max(self.loudness.0 - DECAY));
         self.voice.take(&self.heard, kind == FrameKind::Silence, key);
         if self.has_sounds {
@@ -454,6 +474,19 @@ impl Leg {
         if self.report_in == 0 {
             self.report_in = REPORT_TICKS;
             self.report(now, publisher);
+        }
+    }
+
+    fn tell_talk(&self, change: Option<TalkChange>, now: Stamp, publisher: &mut RtPublisher) {
+        let (leg, topic) = (self.id, &self.topic);
+        match change.filter(|_| self.tells_talk) {
+            Some(TalkChange::Started) => {
+                publisher.publish(topic, now, TalkingStarted { leg });
+            }
+            Some(TalkChange::Stopped { duration_ms }) => {
+                publisher.publish(topic, now, TalkingStopped { leg, duration_ms });
+            }
+            None => {}
         }
     }
 

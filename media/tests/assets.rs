@@ -1,6 +1,6 @@
 //! The voices of the demo (`examples/assets`) are speech that no detector mistakes for anything else.
 
-use stasis_media::dtmf::{Detector, DtmfEvent};
+use stasis_media::dtmf::{Detector, DtmfEvent, DtmfSettings};
 use stasis_media::frame::SampleRate;
 use stasis_media::mix::soft_limit;
 use stasis_media::talk::{TalkChange, TalkDetector};

@@ -5,7 +5,7 @@ mod common {
 }
 
 use common::alloc::{NONE, counts_of};
-use stasis_media::dtmf::{Detector, Digit, ToneGenerator};
+use stasis_media::dtmf::{Detector, Digit, DtmfSettings, ToneGenerator};
 use stasis_media::frame::{Ptime, SampleRate};
 use stasis_media::resample::{DriftControl, DriftResampler, Resampler, Side};
 use stasis_media::talk::TalkDetector;

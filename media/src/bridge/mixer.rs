@@ -10,11 +10,13 @@ use super::audience::{self, Audiences};
 use super::rate_change::{self, RateChange};
 use super::relay::Relay;
 use super::seats::Seats;
+use super::speakers::Ranking;
 use super::sum::Sum;
 use super::talkers::Talkers;
 use super::taps::Taps;
 use super::{BridgeKind, Room};
 use crate::engine::Outside;
+use crate::event::Speakers;
 use crate::frame::SampleRate;
 use crate::id::{Arena, BridgeId, LegId};
 use crate::leg::{Blend, Era, Leg, Near, Role};
@@ -24,6 +26,7 @@ use crate::sound::Sounds;
 pub struct Mixer {
     seats: Box<Seats>,
     talkers: Talkers,
+    ranking: Ranking,
     audiences: Audiences,
     relay: Relay,
     sum: Sum,
@@ -47,6 +50,7 @@ impl Mixer {
         Mixer {
             seats: Box::new(Seats::new(seats)),
             talkers: Talkers::new(),
+            ranking: Ranking::new(),
             audiences: Audiences::new(),
             relay: Relay::new(),
             sum: Sum::new(rate),
@@ -246,8 +250,18 @@ impl Mixer {
                 }
             }
         }
+        for member in pair {
+            if let Some(leg) = legs.get(member.0) {
+                self.ranking.consider(leg);
+            }
+        }
         self.relay.pass(pair, legs, outside);
         true
+    }
+
+    /// Who speaks after this tick, if that is another order than before.
+    pub(super) fn rank(&mut self, id: BridgeId, legs: &Arena<Leg>) -> Option<Speakers> {
+        self.ranking.end_tick(id, legs)
     }
 
     /// Whether packets pass as they are.
@@ -274,8 +288,11 @@ impl Mixer {
             look_ahead(&members[at..], legs, Near::Hear);
             let Some(leg) = legs.get_mut(member.0) else { continue };
             first(leg);
-            let allowed = self.talkers.allows(setting.most_talkers, *member)
-                && (setting.kind == BridgeKind::Mixing || leg.role() == Role::Announcer);
+            let may_speak = setting.kind == BridgeKind::Mixing || leg.role() == Role::Announcer;
+            if era == Era::Present && may_speak {
+                self.ranking.consider(leg);
+            }
+            let allowed = may_speak && self.talkers.allows(setting.most_talkers, *member);
             if (era == Era::Present || leg.leaves().is_none())
                 && let Some(said) = leg.say(era, id, allowed)
             {

@@ -1,13 +1,15 @@
 //! The limit on talkers: of many who make noise, the loudest few are heard.
 
 use crate::id::{Arena, LegId};
-use crate::leg::{Leg, Role};
+use crate::leg::{Claim, Leg};
 
 /// The most talkers that a limit can leave.
 pub const MOST_TALKERS: usize = 64;
 
 /// Who is heard stays so until another is louder by this much, in dB.
-const HYSTERESIS: f32 = 6.0;
+pub(super) const HYSTERESIS: f32 = 6.0;
+/// Who talks is as if louder by this much, in dB: however loud a steady noise is, a voice goes first.
+const TALK: f32 = 100.0;
 /// Who is softer than this is not there, in dBov.
 const FLOOR: f32 = -70.0;
 
@@ -25,23 +27,27 @@ impl Talkers {
         Talkers { chosen: room(), next: room() }
     }
 
-    /// Chooses for this tick; `most`: at most so many, not more than [`MOST_TALKERS`]. Every member's loudness falls slowly, so that who has spoken is heard
-    /// through the pauses of his sentence unless others want to be.
-    pub(super) fn choose(&mut self, most: Option<usize>, members: &[LegId], legs: &mut Arena<Leg>) {
+    /// Chooses for this tick; `most`: at most so many, not more than [`MOST_TALKERS`]. Every member's
+    /// loudness falls slowly, so that who has spoken is heard through the pauses of his sentence
+    /// unless others want to be.
+    pub(super) fn choose(&mut self, most: Option<usize>, members: &[LegId], legs: &Arena<Leg>) {
         let Some(most) = most else { return };
         self.next.clear();
         for member in members {
-            let Some(leg) = legs.get_mut(member.0).filter(|leg| leg.role() != Role::Listener)
-            else {
-                continue;
-            };
-            let bonus = if self.is_chosen(*member) { HYSTERESIS } else { 0.0 };
-            let loudness = leg.loudness().0;
-            if loudness > FLOOR {
-                insert(&mut self.next, most, (loudness + bonus, *member));
+            let Some(claim) = legs.get(member.0).and_then(Leg::claim) else { continue };
+            if claim.loudness > FLOOR {
+                let weight = self.weight(claim);
+                insert(&mut self.next, most, (weight, *member));
             }
         }
         std::mem::swap(&mut self.chosen, &mut self.next);
+    }
+
+    /// Who talks comes before who makes noise, then the louder, and who was heard up to now has a lead.
+    fn weight(&self, claim: Claim) -> f32 {
+        let lead = if self.is_chosen(claim.leg) { HYSTERESIS } else { 0.0 };
+        let talk = if claim.talk_ms > 0 { TALK } else { 0.0 };
+        claim.loudness + lead + talk
     }
 
     /// Whether this one is heard.

@@ -1,6 +1,7 @@
 //! What can be set on a leg while it talks.
 
 use crate::gain::Gain;
+use crate::talk::TalkSettings;
 
 /// Which way sound goes, as the engine sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -46,4 +47,9 @@ pub enum LegSetting {
     /// ends there. That saves about half of what a G.711 leg costs. Telephone events (RFC 4733) are
     /// told of in any case. No event tells of this setting.
     DetectDtmf(bool),
+    /// How it is listened to for talk, by default [`TalkSettings::default`]; `None`: nobody is told
+    /// when it talks. A talk that has begun ends there. Who speaks in its bridge
+    /// ([`ActiveSpeakerChanged`](crate::event::ActiveSpeakerChanged)) is told in any case. No event
+    /// tells of this setting.
+    DetectTalk(Option<TalkSettings>),
 }

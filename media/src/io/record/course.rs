@@ -44,7 +44,6 @@ impl Course {
             let ms = u32::try_from(silence.as_millis()).unwrap_or(u32::MAX);
             talk.hangover_ms = talk.hangover_ms.min(ms);
         }
-        talk.stop.0 = talk.stop.0.min(talk.start.0);
         Course {
             rate,
             most: settings.max_duration.map(samples),
@@ -88,7 +87,7 @@ impl Course {
     /// By how much there is more silence than may be, when there is as much as may be.
     fn silence_over(&self) -> Option<u64> {
         // What may be the beginning of talk is waited for: it is silence only if no more comes.
-        let hushed = self.talk.level() < self.settings.start && self.quiet > 0;
+        let hushed = !self.talk.is_loud() && self.quiet > 0;
         self.quiet.checked_sub(self.most_quiet?).filter(|_| hushed)
     }
 
@@ -105,7 +104,7 @@ impl Course {
             None if self.talk.is_talking() => self.talked += n,
             None => {}
         }
-        let loud = self.talk.is_talking() && self.talk.level() >= self.settings.stop;
+        let loud = self.talk.is_talking() && !self.talk.is_silent();
         self.quiet = if loud { 0 } else { self.quiet + n };
     }
 
