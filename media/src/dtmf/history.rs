@@ -30,6 +30,9 @@ const LOUDEST: f32 = 4.0;
 const COHERENCE: f32 = 0.94;
 /// The same of two turns, over twice the time, before it is asked of all.
 const ALIKE: f32 = 0.85;
+/// How many of every other look that is, and their bits.
+const COARSE: usize = 5;
+const COARSE_BITS: u32 = 0b1_0101_0101;
 /// How far the phase may be off after a gap, as the cosine of the angle.
 const REUNION: f32 = 0.4;
 
@@ -166,32 +169,36 @@ impl History {
     /// Whether it is worth while to take every look: whether three of the last five of every other
     /// look, the newest first, are about as loud as that, and their phases turn alike.
     pub(super) fn is_promising(&self, bank: &Bank, floor: f32) -> bool {
-        let Some(newest) = self.look(0) else { return true };
-        [Group::Low, Group::High].into_iter().all(|group| {
-            let carrier = group.louder(newest);
-            let loud = newest.at(carrier).norm();
+        let mut solid = [true; COARSE];
+        for loudness in &self.loudness {
+            let loud = loudness[self.newest + KEPT];
             if 2.0 * loud < floor * EDGE {
                 return false;
             }
-            let (mut solid, mut pairs, mut sum, mut length) = (1, 0, Phase::default(), 0.0);
-            let mut after = Some(newest);
-            for back in (2..=8).step_by(2) {
-                let Some(look) = self.look(back) else { return true };
-                let norm = look.at(carrier).norm();
-                let is_solid = norm > loud * EDGE * EDGE && norm * EDGE * EDGE < loud;
-                if let (true, Some(after)) = (is_solid, after) {
-                    let turn = bank.double_turn(carrier, look, after);
-                    sum = sum.plus(turn);
-                    length += turn.norm().sqrt();
-                    pairs += 1;
-                    if pairs == 2 && sum.norm().sqrt() < ALIKE * length {
-                        return false;
-                    }
-                }
-                solid += u32::from(is_solid);
-                after = is_solid.then_some(look);
+            let (least, most) = (loud * EDGE * EDGE, loud / (EDGE * EDGE));
+            for (i, solid) in solid.iter_mut().enumerate() {
+                let norm = loudness[self.newest + KEPT - 2 * i];
+                *solid &= (norm > least) & (norm < most);
             }
-            solid >= 3
+        }
+        if self.known & COARSE_BITS != COARSE_BITS {
+            return true;
+        }
+        if solid.iter().filter(|&&solid| solid).count() < 3 {
+            return false;
+        }
+        [Group::Low, Group::High].into_iter().all(|group| {
+            let carrier = group.louder(self.at(0));
+            let (mut pairs, mut sum, mut length) = (0, Phase::default(), 0.0);
+            for i in 1..COARSE {
+                if solid[i - 1] && solid[i] && pairs < 2 {
+                    let (before, after) = (self.at(2 * i), self.at(2 * i - 2));
+                    let turn = bank.double_turn(carrier, before, after);
+                    (sum, pairs) = (sum.plus(turn), pairs + 1);
+                    length += turn.norm().sqrt();
+                }
+            }
+            pairs < 2 || sum.norm() >= (ALIKE * length).powi(2)
         })
     }
 
