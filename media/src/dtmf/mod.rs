@@ -12,6 +12,7 @@ mod history;
 mod narrow;
 mod settings;
 mod spectrum;
+mod tone;
 mod verdict;
 
 pub use detector::{Detector, DtmfEvent};
