@@ -214,8 +214,11 @@ impl Detector {
     fn note_short(&mut self) {
         self.audio.take_looks(KEPT - 2);
         let Audio { history, bank, .. } = &self.audio;
-        let pair = Pair::of(history, bank, &[2, 3, 4], self.limits.floor);
-        if pair.is_ok_and(|pair| judge_pair(&self.limits, &pair).is_ok()) {
+        let might = [[2, 3, 4], [3, 4, 5]].iter().any(|looks| {
+            let pair = Pair::of(history, bank, looks, self.limits.floor);
+            pair.is_ok_and(|pair| judge_pair(&self.limits, &pair).is_ok())
+        });
+        if might {
             self.rejections.add(Rejection::Duration);
         }
     }

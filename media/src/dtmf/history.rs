@@ -132,6 +132,7 @@ impl History {
             2.0 * level(1) >= floor
                 && level(0) < least
                 && level(2) >= least
+                && level(1) >= level(2) * EDGE
                 && level(3).min(level(4)) < least
         })
     }

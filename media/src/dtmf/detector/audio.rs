@@ -1,11 +1,11 @@
-//! The last 96 ms of audio at 8 kHz, and the looks taken at it.
+//! The last 128 ms of audio at 8 kHz, and the looks taken at it.
 
 use super::super::bank::{Bank, HOP};
 use super::super::history::History;
 use super::super::spectrum::{Analyser, LENGTH, Spectrum};
 
 /// Hops whose samples are kept: eight of a pair of tones, and as many from before they began.
-pub(super) const KEPT: usize = 24;
+pub(super) const KEPT: usize = 32;
 
 /// Samples in, hop by hop; looks and spectra out. Hops and looks are counted back from the newest.
 #[derive(Clone)]
