@@ -3,16 +3,18 @@
 //! Three needs, three tools, all on rubato. [`Resampler`] joins two engine rates, which share one
 //! clock: a tick in, a tick out, by FFT. [`DriftResampler`] joins the engine and a sound device,
 //! whose clock is its own: its ratio can be nudged while it runs, by what [`DriftControl`] makes
-//! of the fill of the ring between them. [`resample_all`] converts a whole file at once.
+//! of the fill of the ring between them. [`resample_all`] converts a whole file at once. [`Upsampler`] and `Narrow` are short filters, for pieces of any length.
 //!
 //! `process` never allocates; everything is allocated in `new`.
 
 mod control;
 mod drift;
+mod narrow;
 mod upsample;
 
 pub use control::{DriftControl, MAX_PPM, Side};
 pub use drift::DriftResampler;
+pub(crate) use narrow::Narrow;
 pub use upsample::Upsampler;
 
 use rubato::audioadapter_buffers::direct::SequentialSlice;

@@ -12,6 +12,8 @@
 use std::f64::consts::TAU;
 use std::sync::LazyLock;
 
+use realfft::num_complex::Complex32;
+
 /// The rate that all of it is for.
 pub(super) const RATE: f32 = 8_000.0;
 /// Samples from one look to the next, 4 ms; a window is two of them.
@@ -19,13 +21,6 @@ pub(super) const HOP: usize = 32;
 
 /// The carriers, in hertz: two of the low group and two of the high one.
 pub(super) const CARRIERS: [f32; 4] = [733.5, 896.5, 1272.5, 1555.0];
-
-/// A complex number: a filter's output, or a turn of phase.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Phase {
-    pub(super) re: f32,
-    pub(super) im: f32,
-}
 
 /// What the four filters see: the amplitude of a sine of peak 1 is one half.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -36,13 +31,13 @@ pub(super) struct Look {
 
 impl Look {
     /// What filter `i` sees.
-    pub(super) fn at(&self, i: usize) -> Phase {
-        Phase { re: self.re[i], im: self.im[i] }
+    pub(super) fn at(&self, i: usize) -> Complex32 {
+        Complex32::new(self.re[i], self.im[i])
     }
 
     /// How much of it each filter sees: a quarter of the square of a sine's peak.
     pub(super) fn norms(&self) -> [f32; 4] {
-        std::array::from_fn(|i| self.at(i).norm())
+        std::array::from_fn(|i| self.at(i).norm_sqr())
     }
 }
 
@@ -54,7 +49,7 @@ pub(super) struct Bank {
     even: [[f32; 4]; HOP],
     odd: [[f32; 4]; HOP],
     /// What each carrier turns by in one hop, backwards.
-    turns: [Phase; 4],
+    turns: [Complex32; 4],
 }
 
 impl Bank {
@@ -79,7 +74,7 @@ impl Bank {
             odd: row(&|m, i| -angle(m, i).sin()),
             turns: CARRIERS.map(|hz| {
                 let (sin, cos) = (TAU * f64::from(hz / RATE) * HOP as f64).sin_cos();
-                Phase { re: cos as f32, im: -sin as f32 }
+                Complex32::new(cos as f32, -sin as f32)
             }),
         }
     }
@@ -91,17 +86,17 @@ impl Bank {
 
     /// How far the phase of carrier `i` turned between two looks, one hop apart, times both
     /// amplitudes: by nothing for a sine at the carrier.
-    pub(super) fn turn(&self, i: usize, before: &Look, now: &Look) -> Phase {
-        now.at(i).times(before.at(i).conjugate()).times(self.turns[i])
+    pub(super) fn turn(&self, i: usize, before: &Look, now: &Look) -> Complex32 {
+        now.at(i) * before.at(i).conj() * self.turns[i]
     }
 
     /// The same, for looks that are two hops apart.
-    pub(super) fn double_turn(&self, i: usize, before: &Look, now: &Look) -> Phase {
-        self.turn(i, before, now).times(self.turns[i])
+    pub(super) fn double_turn(&self, i: usize, before: &Look, now: &Look) -> Complex32 {
+        self.turn(i, before, now) * self.turns[i]
     }
 
     /// What carrier `i` turns by in one hop, backwards.
-    pub(super) fn carrier_turn(&self, i: usize) -> Phase {
+    pub(super) fn carrier_turn(&self, i: usize) -> Complex32 {
         self.turns[i]
     }
 }
@@ -148,32 +143,6 @@ fn weigh(samples: &[f32; HOP], weights: &[[f32; 4]; HOP]) -> [f32; 4] {
     std::array::from_fn(|i| (sums[i] + sums[i + 4]) + (sums[i + 8] + sums[i + 12]))
 }
 
-impl Phase {
-    pub(super) fn norm(self) -> f32 {
-        self.re * self.re + self.im * self.im
-    }
-
-    pub(super) fn conjugate(self) -> Phase {
-        Phase { re: self.re, im: -self.im }
-    }
-
-    pub(super) fn times(self, other: Phase) -> Phase {
-        Phase {
-            re: self.re * other.re - self.im * other.im,
-            im: self.re * other.im + self.im * other.re,
-        }
-    }
-
-    pub(super) fn plus(self, other: Phase) -> Phase {
-        Phase { re: self.re + other.re, im: self.im + other.im }
-    }
-
-    /// In radians, −π to π.
-    pub(super) fn angle(self) -> f32 {
-        self.im.atan2(self.re)
-    }
-}
-
 /// The response of the window to a sine `hz` away from the carrier, up to 125 Hz: the series of
 /// sin(πx) / (πx (1 − x²)).
 pub(super) fn response(hz: f32) -> f32 {
@@ -202,9 +171,9 @@ mod tests {
                 let looks = looks(f64::from(carrier + off), 1_000.0, 0);
                 for pair in looks.windows(2) {
                     let turn = bank.turn(i, &pair[0], &pair[1]);
-                    let hz = turn.angle() / TAU as f32 * RATE / HOP as f32;
+                    let hz = turn.arg() / TAU as f32 * RATE / HOP as f32;
                     assert!((hz - off).abs() < 1.0, "{carrier} {off} {hz}");
-                    let power = 2.0 * pair[0].at(i).norm() / response(off).powi(2);
+                    let power = 2.0 * pair[0].at(i).norm_sqr() / response(off).powi(2);
                     assert!((power / 500_000.0 - 1.0).abs() < 0.05, "{carrier} {off} {power}");
                 }
             }
@@ -216,7 +185,7 @@ mod tests {
         for (hz, filters) in [(941.0, 2..4), (1209.0, 0..2), (440.0, 0..4), (50.0, 0..4)] {
             for look in looks(hz, 1_000.0, 1_000) {
                 for i in filters.clone() {
-                    let power = 2.0 * look.at(i).norm();
+                    let power = 2.0 * look.at(i).norm_sqr();
                     assert!(power < 500_000.0 * 0.0013, "{hz} {i} {power}");
                 }
             }

@@ -17,11 +17,11 @@ use self::candidate::Candidate;
 use self::current::{Course, Current};
 use super::bank::HOP;
 use super::history::{EDGE, ENOUGH};
-use super::narrow::Narrow;
 use super::tone::{Discord, Pair};
 use super::verdict::{Limits, judge_pair};
 use super::{Dbm0, Digit, DtmfSettings, Rejection, Rejections};
 use crate::frame::SampleRate;
+use crate::resample::Narrow;
 
 mod audio;
 mod candidate;

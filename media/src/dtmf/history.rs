@@ -3,7 +3,9 @@
 //! A look that lost audio has a part in is left out, and so is one short interruption: those around
 //! it count. Looks are taken only where they may tell something (see [`History::is_promising`]).
 
-use super::bank::{Bank, Look, Phase};
+use realfft::num_complex::Complex32;
+
+use super::bank::{Bank, Look};
 use super::tone::Group;
 
 /// Looks that begin a digit.
@@ -110,16 +112,16 @@ impl History {
         }
         [Group::Low, Group::High].into_iter().all(|group| {
             let carrier = group.louder(self.at(0));
-            let (mut pairs, mut sum, mut length) = (0, Phase::default(), 0.0);
+            let (mut pairs, mut sum, mut length) = (0, Complex32::default(), 0.0);
             for i in 1..COARSE {
                 if solid[i - 1] && solid[i] && pairs < 2 {
                     let (before, after) = (self.at(2 * i), self.at(2 * i - 2));
                     let turn = bank.double_turn(carrier, before, after);
-                    (sum, pairs) = (sum.plus(turn), pairs + 1);
-                    length += turn.norm().sqrt();
+                    (sum, pairs) = (sum + turn, pairs + 1);
+                    length += turn.norm_sqr().sqrt();
                 }
             }
-            pairs < 2 || sum.norm() >= (ALIKE * length).powi(2)
+            pairs < 2 || sum.norm_sqr() >= (ALIKE * length).powi(2)
         })
     }
 

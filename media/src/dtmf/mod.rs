@@ -9,7 +9,6 @@ mod detector;
 mod digit;
 mod generator;
 mod history;
-mod narrow;
 mod settings;
 mod spectrum;
 mod tone;

@@ -4,8 +4,10 @@
 //! turns by the same angle from one to the next; that angle is its frequency, to a few tenths of a
 //! percent also in noise.
 
+use realfft::num_complex::Complex32;
+
 use super::Digit;
-use super::bank::{Bank, CARRIERS, HOP, Look, Phase, RATE, response};
+use super::bank::{Bank, CARRIERS, HOP, Look, RATE, response};
 use super::digit::{HIGH_HZ, LOW_HZ};
 use super::history::{EDGE, History};
 
@@ -31,7 +33,7 @@ impl Group {
     /// Which of the group's carriers is louder.
     pub(super) fn louder(self, look: &Look) -> usize {
         let first = if self == Group::Low { 0 } else { 2 };
-        first + usize::from(look.at(first).norm() < look.at(first + 1).norm())
+        first + usize::from(look.at(first).norm_sqr() < look.at(first + 1).norm_sqr())
     }
 }
 
@@ -47,7 +49,7 @@ pub(super) struct Tone {
     pub(super) power: f32,
     /// As its carrier's filter shows it: the norm of its look, and its turn in a hop, of length 1.
     pub(super) seen: f32,
-    pub(super) turn: Phase,
+    pub(super) turn: Complex32,
     pub(super) carrier: usize,
     /// How much its frequency rose from the first half of the looks to the second, in hertz.
     pub(super) bend: f32,
@@ -78,8 +80,8 @@ impl Pair {
         let (Some(now), Some(before)) = (history.look(0), history.look(1)) else { return true };
         [&self.low, &self.high].into_iter().all(|tone| {
             let turn = bank.turn(tone.carrier, before, now);
-            let soft = turn.norm().sqrt();
-            let off = turn.times(tone.turn.conjugate());
+            let soft = turn.norm_sqr().sqrt();
+            let off = turn * tone.turn.conj();
             // Where the look before had nothing, there is nothing to compare with.
             soft < tone.seen * EDGE || off.re > IN_TUNE * soft
         })
@@ -105,7 +107,8 @@ impl Pair {
 
     /// How much of itself a look has of the pair: of its weaker half, as a ratio of powers.
     pub(super) fn share(&self, look: &Look) -> f32 {
-        let share = |tone: &Tone| look.at(tone.carrier).norm() / tone.seen.max(f32::MIN_POSITIVE);
+        let share =
+            |tone: &Tone| look.at(tone.carrier).norm_sqr() / tone.seen.max(f32::MIN_POSITIVE);
         share(&self.low).min(share(&self.high))
     }
 }
@@ -134,9 +137,9 @@ impl Tone {
             return Err(Discord::Silence);
         }
         let [first, second] = turns(history, bank, looks, carrier).ok_or(Discord::Wander)?;
-        let sum = first.plus(second);
-        let norm = sum.norm().sqrt();
-        let hz_of = |turn: Phase| turn.angle() / std::f32::consts::TAU * RATE / HOP as f32;
+        let sum = first + second;
+        let norm = sum.norm_sqr().sqrt();
+        let hz_of = |turn: Complex32| turn.arg() / std::f32::consts::TAU * RATE / HOP as f32;
         let off = hz_of(sum);
         let (index, detune) = nearest(group, CARRIERS[carrier] + off);
         let gain = response(off);
@@ -146,9 +149,9 @@ impl Tone {
             detune,
             power: 2.0 * seen / (gain * gain),
             seen,
-            turn: Phase { re: sum.re / norm, im: sum.im / norm },
+            turn: Complex32::new(sum.re / norm, sum.im / norm),
             carrier,
-            bend: hz_of(second.times(first.conjugate())),
+            bend: hz_of(second * first.conj()),
         };
         // An interruption may be by the telephone, and then the phase does not go on over it.
         let is_lost = |pair: &&[usize]| history.look(pair[0] + 1).is_none();
@@ -162,16 +165,16 @@ impl Tone {
     /// Whether its phase is, within an angle of this cosine, what it must be in the second of two
     /// looks that are so many hops apart.
     fn is_in_phase(&self, bank: &Bank, looks: (&Look, &Look), hops: usize, cosine: f32) -> bool {
-        let hop = self.turn.conjugate().times(bank.carrier_turn(self.carrier));
-        let both = looks.1.at(self.carrier).times(looks.0.at(self.carrier).conjugate());
-        let rest = (0..hops).fold(both, |rest, _| rest.times(hop));
-        rest.re > cosine * rest.norm().sqrt()
+        let hop = self.turn.conj() * bank.carrier_turn(self.carrier);
+        let both = looks.1.at(self.carrier) * looks.0.at(self.carrier).conj();
+        let rest = (0..hops).fold(both, |rest, _| rest * hop);
+        rest.re > cosine * rest.norm_sqr().sqrt()
     }
 }
 
 /// The mean level of the looks, if all have about that; those at the edges may be half of it.
 fn steady_level(history: &History, looks: &[usize], carrier: usize) -> Option<f32> {
-    let level = |back: &usize| history.at(*back).at(carrier).norm();
+    let level = |back: &usize| history.at(*back).at(carrier).norm_sqr();
     let inner = &looks[1..looks.len() - 1];
     let mean = inner.iter().map(level).sum::<f32>() / inner.len() as f32;
     let range = mean * EDGE..=mean * LOUDEST;
@@ -180,17 +183,22 @@ fn steady_level(history: &History, looks: &[usize], carrier: usize) -> Option<f3
 
 /// How far the phase turned in a hop, in the older looks and in the newer ones, times the square of
 /// the level; none if it did not turn alike.
-fn turns(history: &History, bank: &Bank, looks: &[usize], carrier: usize) -> Option<[Phase; 2]> {
-    let (mut halves, mut length) = ([Phase::default(); 2], 0.0);
+fn turns(
+    history: &History,
+    bank: &Bank,
+    looks: &[usize],
+    carrier: usize,
+) -> Option<[Complex32; 2]> {
+    let (mut halves, mut length) = ([Complex32::default(); 2], 0.0);
     for (i, pair) in looks.windows(2).enumerate() {
         if pair[1] == pair[0] + 1 {
             let turn = bank.turn(carrier, history.at(pair[1]), history.at(pair[0]));
             let half = &mut halves[usize::from(2 * i + 1 < looks.len() - 1)];
-            *half = half.plus(turn);
-            length += turn.norm().sqrt();
+            *half += turn;
+            length += turn.norm_sqr().sqrt();
         }
     }
-    let norm = halves[0].plus(halves[1]).norm().sqrt();
+    let norm = (halves[0] + halves[1]).norm_sqr().sqrt();
     (norm > 0.0 && norm >= length * COHERENCE).then_some(halves)
 }
 

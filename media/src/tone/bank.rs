@@ -7,9 +7,12 @@
 //!
 //! All of it is at 8 kHz; what comes at a multiple of that goes through a low-pass filter first.
 
-use std::f64::consts::{PI, TAU};
+use std::f64::consts::TAU;
+
+use realfft::num_complex::Complex32;
 
 use crate::frame::SampleRate;
+use crate::resample::Narrow;
 
 const RATE: f64 = 8_000.0;
 /// Samples of a hop, 5 ms.
@@ -20,8 +23,6 @@ const HOPS: usize = 10;
 const STEP: usize = 2;
 /// Milliseconds from one window to the next.
 pub(super) const STEP_MS: i64 = 10;
-/// Outputs that the low-pass filter is long.
-const LENGTH: usize = 16;
 /// How far off its probe a tone is measured, in hertz.
 pub(super) const REACH_HZ: f32 = 14.0;
 
@@ -29,13 +30,6 @@ pub(super) const REACH_HZ: f32 = 14.0;
 const HOP_S: f32 = HOP as f32 / RATE as f32;
 /// Of what is less than this share of all nobody wants to know the frequency.
 const LEAST_SHARE: f32 = 0.02;
-
-/// A complex number.
-#[derive(Clone, Copy, Debug, Default)]
-struct Phase {
-    re: f32,
-    im: f32,
-}
 
 /// What one probe sees in a window. Powers are mean squares.
 #[derive(Clone, Copy, Debug, Default)]
@@ -61,15 +55,18 @@ struct Probe {
     turn: (f64, f64),
     /// Whether all that is around it matters, too.
     is_band: bool,
-    hops: [Phase; HOPS],
-    before: Phase,
+    hops: [Complex32; HOPS],
+    before: Complex32,
     seen: Seen,
 }
 
 /// Probes, and what they have heard of a stream.
 pub(super) struct Bank {
     probes: Vec<Probe>,
-    narrow: Narrow,
+    /// To 8 kHz, where the audio has another rate.
+    narrow: Option<Narrow>,
+    hop: [f32; HOP],
+    filled: usize,
     window: [f32; HOPS],
     /// What a tone so many hertz off its probe looks like, as a share of its amplitude.
     responses: [f32; REACH_HZ as usize + 2],
@@ -95,7 +92,9 @@ impl Bank {
         };
         Bank {
             probes: Vec::new(),
-            narrow: Narrow::new(rate),
+            narrow: Narrow::from(rate),
+            hop: [0.0; HOP],
+            filled: 0,
             window: std::array::from_fn(|k| weight(k) as f32),
             responses: std::array::from_fn(response),
             energies: [0.0; HOPS],
@@ -124,15 +123,18 @@ impl Bank {
     }
 
     /// Takes samples in, and says where a window is full.
-    pub(super) fn feed(&mut self, mut samples: &[i16], mut on_window: impl FnMut(&Bank)) {
-        while !samples.is_empty() {
-            let Some(hop) = self.narrow.take(&mut samples) else { continue };
-            self.take_hop(&hop);
-            self.due -= 1;
-            if self.due == 0 {
-                self.due = STEP;
-                self.look();
-                on_window(self);
+    pub(super) fn feed(&mut self, samples: &[i16], mut on_window: impl FnMut(&Bank)) {
+        for &sample in samples {
+            let sample = match &mut self.narrow {
+                Some(narrow) => narrow.take(sample),
+                None => Some(sample),
+            };
+            let Some(sample) = sample else { continue };
+            self.hop[self.filled] = f32::from(sample);
+            self.filled += 1;
+            if self.filled == HOP {
+                self.filled = 0;
+                self.take_hop(&mut on_window);
             }
         }
     }
@@ -147,11 +149,17 @@ impl Bank {
         self.probes.get(probe).map_or_else(Default::default, |probe| (probe.seen, probe.hz))
     }
 
-    fn take_hop(&mut self, hop: &[f32; HOP]) {
-        let n = HOP as f32;
+    fn take_hop(&mut self, on_window: &mut impl FnMut(&Bank)) {
+        let (hop, n) = (&self.hop, HOP as f32);
         push(&mut self.energies, dot(hop, hop) / n);
         push(&mut self.means, hop.iter().sum::<f32>() / n);
         self.probes.iter_mut().for_each(|probe| probe.take_hop(hop));
+        self.due -= 1;
+        if self.due == 0 {
+            self.due = STEP;
+            self.look();
+            on_window(self);
+        }
     }
 
     fn look(&mut self) {
@@ -173,30 +181,30 @@ impl Probe {
             phase: (1.0, 0.0),
             turn: (angle(HOP).cos(), -angle(HOP).sin()),
             is_band: false,
-            hops: [Phase::default(); HOPS],
-            before: Phase::default(),
+            hops: [Complex32::default(); HOPS],
+            before: Complex32::default(),
             seen: Seen::default(),
         }
     }
 
     fn take_hop(&mut self, hop: &[f32; HOP]) {
-        let here = Phase { re: dot(hop, &self.cos), im: dot(hop, &self.sin) };
+        let here = Complex32 { re: dot(hop, &self.cos), im: dot(hop, &self.sin) };
         let ((re, im), (cos, sin)) = (self.phase, self.turn);
-        push(&mut self.hops, here.times(Phase { re: re as f32, im: im as f32 }));
+        push(&mut self.hops, here * Complex32::new(re as f32, im as f32));
         self.phase = (re * cos - im * sin, re * sin + im * cos);
     }
 
     /// Looks at a window in which all together has this power.
     fn look(&mut self, window: &[f32; HOPS], responses: &[f32], power: f32) {
-        let mut all = Phase::default();
+        let mut all = Complex32::default();
         for (hop, &weight) in self.hops.iter().zip(window) {
-            all = Phase { re: all.re + weight * hop.re, im: all.im + weight * hop.im };
+            all += hop * weight;
         }
         let before = std::mem::replace(&mut self.before, all);
         // A sine of peak 1 is one half here, and its mean square is one half as well.
-        let mut seen = Seen { power: 2.0 * all.norm(), ..Seen::default() };
+        let mut seen = Seen { power: 2.0 * all.norm_sqr(), ..Seen::default() };
         if seen.power >= LEAST_SHARE * power {
-            seen.off_hz = all.times(before.conjugate()).turns() / (HOP_S * STEP as f32);
+            seen.off_hz = turns(all * before.conj()) / (HOP_S * STEP as f32);
             let off = seen.off_hz.abs().min(REACH_HZ);
             let (below, share) = (off as usize, off.fract());
             let at = |n: usize| responses.get(n).copied().unwrap_or(1.0);
@@ -210,94 +218,20 @@ impl Probe {
     }
 
     fn look_around(&self, window: &[f32; HOPS], seen: &mut Seen) {
-        let (mut turn, mut last) = (Phase::default(), Phase::default());
+        let (mut turn, mut last) = (Complex32::default(), Complex32::default());
         for (hop, &weight) in self.hops.iter().zip(window) {
-            seen.band += 2.0 * weight * hop.norm();
-            let step = hop.times(last.conjugate());
-            turn = Phase { re: turn.re + weight * step.re, im: turn.im + weight * step.im };
+            seen.band += 2.0 * weight * hop.norm_sqr();
+            let step = hop * last.conj();
+            turn += step * weight;
             last = *hop;
         }
-        seen.band_off_hz = turn.turns() / HOP_S;
+        seen.band_off_hz = turns(turn) / HOP_S;
     }
 }
 
-impl Phase {
-    fn norm(self) -> f32 {
-        self.re * self.re + self.im * self.im
-    }
-
-    fn conjugate(self) -> Phase {
-        Phase { re: self.re, im: -self.im }
-    }
-
-    fn times(self, other: Phase) -> Phase {
-        Phase {
-            re: self.re * other.re - self.im * other.im,
-            im: self.re * other.im + self.im * other.re,
-        }
-    }
-
-    fn turns(self) -> f32 {
-        self.im.atan2(self.re) / std::f32::consts::TAU
-    }
-}
-
-/// Takes every so manyth sample, after a filter, a hop at a time.
-struct Narrow {
-    /// Inputs for one output.
-    factor: usize,
-    weights: Box<[f32]>,
-    /// The inputs of a hop, and before them those that the filter still reaches.
-    inputs: Box<[f32]>,
-    filled: usize,
-}
-
-impl Narrow {
-    fn new(rate: SampleRate) -> Self {
-        let factor = (rate.hz() / RATE as u32) as usize;
-        let taps = if factor == 1 { 1 } else { LENGTH * factor };
-        // A windowed sinc (Blackman); nothing is left where 8 kHz would fold it onto a tone.
-        let weight = |n: usize| {
-            let x = (n as f64 + 0.5 - taps as f64 / 2.0) / factor as f64;
-            let (angle, turn) = (TAU * x / LENGTH as f64, PI * x * 0.85);
-            let sinc = if turn == 0.0 { 1.0 } else { turn.sin() / turn };
-            sinc * (0.42 + 0.5 * angle.cos() + 0.08 * (2.0 * angle).cos())
-        };
-        let sum: f64 = (0..taps).map(weight).sum();
-        Narrow {
-            factor,
-            weights: (0..taps).map(|n| (weight(n) / sum) as f32).collect(),
-            inputs: vec![0.0; taps - 1 + HOP * factor].into(),
-            filled: taps - 1,
-        }
-    }
-
-    /// Takes what it can of `samples` off their front; a hop when it is full.
-    fn take(&mut self, samples: &mut &[i16]) -> Option<[f32; HOP]> {
-        let room = self.inputs.get_mut(self.filled..).unwrap_or_default();
-        let taken = room.len().min(samples.len());
-        for (input, &sample) in room.iter_mut().zip(samples.iter()) {
-            *input = f32::from(sample);
-        }
-        self.filled += taken;
-        *samples = samples.get(taken..).unwrap_or_default();
-        if self.filled < self.inputs.len() {
-            return None;
-        }
-        if self.factor == 1 {
-            self.filled = 0;
-            return self.inputs.first_chunk().copied();
-        }
-        let windows = self.inputs.windows(self.weights.len()).step_by(self.factor);
-        let mut hop = [0.0; HOP];
-        for (out, window) in hop.iter_mut().zip(windows) {
-            *out = dot(window, &self.weights);
-        }
-        let kept = self.weights.len() - 1;
-        self.inputs.copy_within(self.inputs.len() - kept.., 0);
-        self.filled = kept;
-        Some(hop)
-    }
+/// The angle, in turns.
+fn turns(phase: Complex32) -> f32 {
+    phase.arg() / std::f32::consts::TAU
 }
 
 /// The newest goes in at the end, the oldest out at the beginning.

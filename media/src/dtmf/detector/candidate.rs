@@ -106,7 +106,7 @@ fn approach(
     }
     let before = |tone: &Tone| {
         let looks = (back - 1..back + 2).filter_map(|back| audio.history.look(back));
-        let sum: f32 = looks.map(|look| look.at(tone.carrier).norm()).sum();
+        let sum: f32 = looks.map(|look| look.at(tone.carrier).norm_sqr()).sum();
         sum / 3.0 / tone.seen.max(f32::MIN_POSITIVE)
     };
     let spectrum = if pure { None } else { audio.spectrum(back, HOPS) };

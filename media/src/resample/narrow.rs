@@ -1,6 +1,5 @@
-//! Down to the detector's 8 kHz, from any rate that is a multiple of it.
+//! Down to 8 kHz, from any rate of the engine, for those who listen: sample by sample, 1 ms late.
 
-use super::bank::RATE;
 use crate::frame::SampleRate;
 
 /// Outputs that a filter is long: 2 ms. It is half of that behind.
@@ -11,7 +10,7 @@ const CUTOFF: f64 = 0.85;
 
 /// Takes every second, third, fourth or sixth sample, after a filter.
 #[derive(Clone)]
-pub(super) struct Narrow {
+pub(crate) struct Narrow {
     /// Inputs for one output.
     factor: usize,
     weights: Box<[f32]>,
@@ -24,8 +23,8 @@ pub(super) struct Narrow {
 
 impl Narrow {
     /// From `rate`; `None` when it is 8 kHz already. Allocates.
-    pub(super) fn from(rate: SampleRate) -> Option<Self> {
-        let factor = (rate.hz() / RATE as u32) as usize;
+    pub(crate) fn from(rate: SampleRate) -> Option<Self> {
+        let factor = (rate.hz() / SampleRate::Hz8000.hz()) as usize;
         if factor == 1 {
             return None;
         }
@@ -47,7 +46,7 @@ impl Narrow {
     }
 
     /// One input; every so often there is an output.
-    pub(super) fn take(&mut self, sample: i16) -> Option<i16> {
+    pub(crate) fn take(&mut self, sample: i16) -> Option<i16> {
         let taps = self.weights.len();
         let sample = f32::from(sample);
         (self.line[self.at], self.line[self.at + taps]) = (sample, sample);
@@ -69,12 +68,12 @@ impl Narrow {
     }
 
     /// Inputs for one output.
-    pub(super) fn factor(&self) -> usize {
+    pub(crate) fn factor(&self) -> usize {
         self.factor
     }
 
     /// How far the output is behind, in inputs.
-    pub(super) fn delay(&self) -> usize {
+    pub(crate) fn delay(&self) -> usize {
         self.weights.len() / 2
     }
 }
