@@ -12,7 +12,7 @@ use super::dtmf_suite::score::score;
 use super::dtmf_suite::table::Table;
 use super::dtmf_suite::{Case, Class, Recording};
 
-const FACTORS: [f32; 11] = [0.1, 0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 8.0];
+const FACTORS: [f32; 9] = [0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0];
 
 /// What is drawn: each has a line.
 pub const LINES: [&str; 3] =

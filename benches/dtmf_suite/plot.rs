@@ -20,7 +20,7 @@ const PEERS: [(&str, f64, [f64; 2], &str); 4] = [
     ("Asterisk", 163.0, [94.51, 83.19], "end"),
     ("spandsp", 170.0, [94.86, 83.42], "start"),
     ("spandsp, dial-tone filter", 191.0, [95.08, 90.19], "end"),
-    ("multimon-ng", 385.0, [91.74, 90.09], "start"),
+    ("multimon-ng", 385.0, [91.74, 90.09], "middle"),
 ];
 
 const STYLE: &str = "text { font: 13px system-ui, sans-serif; fill: #59636e; }
@@ -79,8 +79,8 @@ pub fn draw(curve: &Curve) -> String {
     );
     grid(&mut svg, &axes);
     upright(&mut svg, &axes, "limit", LIMIT, TOP);
-    let (x, y) = (axes.x(LIMIT) - 6.0, HEIGHT - BOTTOM - 8.0);
-    let _ = writeln!(svg, "<text class=\"end\" x=\"{x:.1}\" y=\"{y:.1}\">at most 50 are wanted</text>");
+    let (x, y) = (axes.x(LIMIT) + 6.0, HEIGHT - BOTTOM - 8.0);
+    let _ = writeln!(svg, "<text x=\"{x:.1}\" y=\"{y:.1}\">limit: 50</text>");
     for number in 0..LINES.len() {
         line(&mut svg, &axes, &curve.swept, number);
     }
@@ -174,12 +174,16 @@ fn peer(svg: &mut String, axes: &Axes, (name, rate, accepted, side): &(&str, f64
              {percent} %, {rate} false an hour</title></circle>"
         );
     }
-    let away = if *side == "end" { -9.0 } else { 9.0 };
+    let (right, down) = match *side {
+        "end" => (-9.0, 4.0),
+        "start" => (9.0, 4.0),
+        _ => (0.0, 20.0),
+    };
     let _ = writeln!(
         svg,
         "<text class=\"{side}\" x=\"{:.1}\" y=\"{:.1}\">{name}</text>",
-        x + away,
-        axes.y(accepted[1]) + 4.0
+        x + right,
+        axes.y(accepted[1]) + down
     );
 }
 
@@ -198,7 +202,7 @@ fn legend(svg: &mut String, curve: &Curve) {
         at += 54.0 + 7.0 * name.len() as f64;
     }
     for (above, text) in [
-        (36.0, "Dots: how much else may be heard with the two tones, times 0.1 (left) to 8. Diamonds: the named profiles.".to_owned()),
+        (36.0, "Dots: how much else may be heard with the two tones, times 0.25 (left) to 4. Diamonds: the named profiles.".to_owned()),
         (16.0, format!("Rings: other detectors over another suite of the same plan. {:.0} hours of voices; none in them counts as half a digit.", curve.hours)),
     ] {
         let _ = writeln!(svg, "<text x=\"{LEFT}\" y=\"{}\">{text}</text>", HEIGHT - above);

@@ -62,7 +62,8 @@ impl Table {
             "{:<44} {:>6} {:>8} {:>8} {:>6}",
             "class", "all", "accepted", "%", "extra"
         );
-        for class in Class::ALL {
+        let all = Class::ALL.into_iter();
+        for class in all.filter(|class| self.class(*class).stimuli > 0) {
             row(&mut out, class.name(), &self.class(class));
             for ((_, format), score) in self.formats.iter().filter(|((of, _), _)| *of == class) {
                 row(&mut out, &format!("  {format}"), score);
