@@ -1,5 +1,7 @@
 //! What users expect to be heard, beyond the standards.
 
+use std::slice::from_ref;
+
 use fastrand::Rng;
 
 use super::keys::Keys;
@@ -152,12 +154,12 @@ fn combinations(plan: &mut Plan) {
         add_keys(plan, &format!("both-{name}"), 4, line, keys);
     };
     add_keys("noise-8-40ms", &[Noise { snr_db: 8.0 }], &|k, _| k.lasting(40.0));
-    add_keys("noise-10-twist-8", &[noise.clone()], &|k, rng| k.twisted(8.0, rng));
-    add_keys("noise-10-reverse-4", &[noise.clone()], &|k, rng| k.twisted(-4.0, rng));
-    add_keys("noise-10-frequency", &[noise.clone()], &|k, _| k.detuned(1.5, -1.5));
+    add_keys("noise-10-twist-8", from_ref(&noise), &|k, rng| k.twisted(8.0, rng));
+    add_keys("noise-10-reverse-4", from_ref(&noise), &|k, rng| k.twisted(-4.0, rng));
+    add_keys("noise-10-frequency", from_ref(&noise), &|k, _| k.detuned(1.5, -1.5));
     add_keys("noise-10-ulaw-quiet", &[noise, MuLaw], &|k, _| k.at(-30.0));
-    add_keys("dial-tone-equal-40ms", &[dial.clone()], &|k, _| k.lasting(40.0));
-    add_keys("dial-tone-equal-twist-6", &[dial.clone()], &|k, rng| k.twisted(6.0, rng));
+    add_keys("dial-tone-equal-40ms", from_ref(&dial), &|k, _| k.lasting(40.0));
+    add_keys("dial-tone-equal-twist-6", from_ref(&dial), &|k, rng| k.twisted(6.0, rng));
     add_keys("dial-tone-equal-noise-15", &[dial, Noise { snr_db: 15.0 }], &|k, _| k);
     add_keys("hum-frequency-40ms", &[Hum { hz: 50.0, db: 0.0 }], &|k, _| {
         k.lasting(40.0).detuned(1.5, 1.5)
