@@ -5,7 +5,7 @@ CARGO := cargo
 ARGS :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test setup check lint doc unit benches loom shuttle stress faults hours bench soak dtmf-speech
+.PHONY: help demo test setup check lint doc unit benches loom shuttle stress faults hours bench soak dtmf-speech dtmf-suite
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -73,5 +73,19 @@ soak: setup ## Run media threads under load, 10 s each, and check all that comes
 			--name $$name --report target/soak/$$name --summary target/soak/summary.txt $(ARGS) || status=1; \
 	done; echo; cat target/soak/summary.txt; exit $$status
 
+# Speech and music for the DTMF detector; and where the suite's own files go.
+DIR := target/dtmf-speech
+SUITE := target/dtmf-suite
+SPOKEN = $(DIR)/speech $(DIR)/tts $(DIR)/music
+
 dtmf-speech: ## Make hours of speech and music for the DTMF detector (DIR=target/dtmf-speech)
-	sh scripts/dtmf-speech.sh $(or $(DIR),target/dtmf-speech)
+	sh scripts/dtmf-speech.sh $(DIR)
+
+dtmf-suite: setup dtmf-speech ## Hear all of the DTMF suite's files and compare it with the figures to reach (DIR, ARGS="--worst 20")
+	rm -rf $(SUITE)
+	@echo "Writing the suite to $(SUITE)…"
+	$(CARGO) bench --locked --quiet --bench dtmf_suite -- --write $(SUITE) --voices 2 $(SPOKEN:%=--speech %)
+	@echo "Listening to it, and to $(DIR)…"
+	$(CARGO) run --locked --quiet --release --example dtmf -- --json $(SUITE) $(SPOKEN) >$(SUITE)/heard.jsonl
+	$(CARGO) bench --locked --quiet --bench dtmf_suite -- --score $(SUITE) $(SPOKEN:%=--speech %) $(ARGS) \
+		<$(SUITE)/heard.jsonl

@@ -8,14 +8,21 @@
 //! cargo bench --bench dtmf_suite -- --run --voices 2 --worst 20 --misses target/misses.txt
 //! cargo bench --bench dtmf_suite -- --write target/dtmf-suite --voices 2
 //! cargo bench --bench dtmf_suite -- --score target/dtmf-suite < heard.jsonl
+//! cargo bench --bench dtmf_suite -- --curve media/docs/dtmf-trade-off.svg --voices 10
 //! ```
+//!
+//! The exit code is 1 when a figure is missed (`figures`), 2 when something did not work.
 //!
 //! It cannot tell how a detector fares on real lines: all but the speech of `--speech` is made here.
 
+#[path = "dtmf_suite/curve.rs"]
+mod curve;
 #[path = "../media/tests/dtmf_suite/mod.rs"]
 mod dtmf_suite;
 #[path = "../media/tests/dtmf_suite/files.rs"]
 mod files;
+#[path = "dtmf_suite/plot.rs"]
+mod plot;
 
 use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
@@ -23,12 +30,14 @@ use std::path::{Path, PathBuf};
 use std::{fs, process};
 
 use clap::Parser;
+use dtmf_suite::figures::{self, Figure};
 use dtmf_suite::hear::hear;
 use dtmf_suite::score::{Fault, Heard, Score, score};
 use dtmf_suite::table::Table;
 use dtmf_suite::voices::{self, Kind};
 use dtmf_suite::{Case, Class, Material, Recording};
 use rayon::prelude::*;
+use stasis_media::dtmf::DtmfSettings;
 use stasis_media::frame::SampleRate;
 use stasis_media::wav::Pcm;
 
@@ -44,6 +53,15 @@ struct Args {
     /// files that it does not name are false
     #[arg(long, value_name = "DIR")]
     score: Option<PathBuf>,
+    /// Draw what is accepted against what is falsely heard in voices (--voices), over the settings
+    #[arg(long, value_name = "FILE.svg")]
+    curve: Option<PathBuf>,
+    /// Record all of it at this rate, but for what goes through a codec of 8 kHz
+    #[arg(long, value_name = "HZ")]
+    hz: Option<u32>,
+    /// Write 32-bit float
+    #[arg(long)]
+    float: bool,
     /// Only categories that begin so, as in `must-accept/twist`
     #[arg(long, value_name = "PREFIX", default_value = "")]
     only: String,
@@ -73,26 +91,35 @@ fn main() {
         true => Args::parse_from(["", "--run", "--only", "must-accept/nominal"]),
         false => Args::parse(),
     };
-    if let Err(error) = work(&args) {
-        eprintln!("dtmf_suite: {error}");
-        process::exit(2);
+    match work(&args) {
+        Ok(true) => {}
+        Ok(false) => process::exit(1),
+        Err(error) => {
+            eprintln!("dtmf_suite: {error}");
+            process::exit(2);
+        }
     }
 }
 
-fn work(args: &Args) -> io::Result<()> {
+/// Does what is asked for; whether all figures are reached.
+fn work(args: &Args) -> io::Result<bool> {
+    let mut all_reached = true;
     if let Some(dir) = &args.write {
         write(args, dir)?;
     }
     if args.run {
-        tell(args, run(args)?)?;
+        all_reached &= tell(args, run(args)?)?;
     }
     if let Some(dir) = &args.score {
-        tell(args, score_files(args, dir)?)?;
+        all_reached &= tell(args, score_files(args, dir)?)?;
     }
-    if args.write.is_none() && !args.run && args.score.is_none() {
-        eprintln!("dtmf_suite: nothing to do: say --run, --write or --score");
+    if let Some(path) = &args.curve {
+        draw(args, path)?;
     }
-    Ok(())
+    if args.write.is_none() && !args.run && args.score.is_none() && args.curve.is_none() {
+        eprintln!("dtmf_suite: nothing to do: say --run, --write, --score or --curve");
+    }
+    Ok(all_reached)
 }
 
 /// What was found: the scores, and the faults as lines of text.
@@ -105,12 +132,11 @@ struct Findings {
 impl Findings {
     fn add(
         &mut self,
-        class: Class,
-        category: &str,
+        (class, category, format): (Class, &str, &str),
         file: &str,
         (score, faults): &(Score, Vec<Fault>),
     ) {
-        self.table.add(class, category, score);
+        self.table.add(class, category, format, score);
         for fault in faults {
             self.faults.push(match fault {
                 Fault::Missed { digit, at_ms } => format!("{file} {at_ms:.1} missed {digit}"),
@@ -128,7 +154,8 @@ impl Findings {
     }
 }
 
-fn tell(args: &Args, findings: Findings) -> io::Result<()> {
+/// Prints the tables; whether all figures are reached.
+fn tell(args: &Args, findings: Findings) -> io::Result<bool> {
     if args.all {
         println!("{}", findings.table.by_category());
     }
@@ -136,10 +163,10 @@ fn tell(args: &Args, findings: Findings) -> io::Result<()> {
         println!("{}", findings.table.worst(args.worst));
     }
     print!("{}", findings.table.summary());
-    match &args.misses {
-        Some(path) => fs::write(path, findings.faults.join("\n") + "\n"),
-        None => Ok(()),
+    if let Some(path) = &args.misses {
+        fs::write(path, findings.faults.join("\n") + "\n")?;
     }
+    Ok(findings.table.figures().iter().all(Figure::is_reached))
 }
 
 fn cases(args: &Args) -> Vec<Case> {
@@ -148,45 +175,72 @@ fn cases(args: &Args) -> Vec<Case> {
     }
     let mut cases = dtmf_suite::cases();
     cases.retain(|case| case.category.starts_with(&args.only));
+    for case in &mut cases {
+        case.take.float |= args.float;
+        case.take.hz = args.hz.filter(|_| !case.is_coded()).unwrap_or(case.take.hz);
+    }
     cases
 }
 
 fn run(args: &Args) -> io::Result<Findings> {
     let mut findings = Findings::default();
-    let speech = load_speech(args)?;
-    let material = material(&speech);
+    let speech = speech_files(args)?;
+    let material = material(&speech)?;
     let cases = cases(args);
     let scores: Vec<_> = cases
         .par_iter()
         .map(|case| {
             let Recording { hz, samples, stimuli } = case.record(&material);
-            score(case.class, &stimuli, &hear(&samples, hz))
+            score(case.class, &stimuli, &hear(&samples, hz, DtmfSettings::DEFAULT))
         })
         .collect();
     for (case, score) in cases.iter().zip(&scores) {
-        findings.add(case.class, &case.category, &case.file(), score);
+        let kind = (case.class, case.category.as_str(), &*case.format());
+        findings.add(kind, &case.file(), score);
     }
     let voices: Vec<_> = voice_files(args.voices)
         .into_par_iter()
         .map(|(name, hours)| {
-            let heard = hear(&voice(&name, hours), 8_000);
+            let heard = hear(&voice(&name, hours), 8_000, DtmfSettings::DEFAULT);
             (name, hours, heard)
         })
         .collect();
     for (name, hours, heard) in voices {
-        findings.add_silent("voices", &name, hours, &heard);
+        findings.add_silent(figures::VOICES, &name, hours, &heard);
     }
-    let heard: Vec<_> = speech.par_iter().map(|file| hear(file.pcm.samples(), 8_000)).collect();
-    for (file, heard) in speech.iter().zip(heard) {
-        let hours = file.pcm.duration().as_secs_f64() / 3_600.0;
-        findings.add_silent(&file.group, &file.path.display().to_string(), hours, &heard);
+    let heard: Vec<_> = speech
+        .into_par_iter()
+        .map(|(group, path)| {
+            let pcm = Pcm::load(&path, SampleRate::Hz8000).map_err(io::Error::other)?;
+            let hours = pcm.duration().as_secs_f64() / 3_600.0;
+            let heard = hear(pcm.samples(), 8_000, DtmfSettings::DEFAULT);
+            Ok((group, path, hours, heard))
+        })
+        .collect::<io::Result<_>>()?;
+    for (group, path, hours, heard) in heard {
+        findings.add_silent(&group, &path.display().to_string(), hours, &heard);
     }
     Ok(findings)
 }
 
+fn draw(args: &Args, path: &Path) -> io::Result<()> {
+    let behind = material(&speech_files(args)?)?;
+    let mut cases = cases(args);
+    cases.retain(|case| case.class.accepts());
+    let record = |case: Case| {
+        let recording = case.record(&behind);
+        (case, recording)
+    };
+    let recordings = cases.into_par_iter().map(record).collect();
+    let voices = voice_files(args.voices).into_par_iter();
+    let voices = voices.map(|(name, hours)| voice(&name, hours)).collect();
+    let curve = curve::measure(&curve::Material { recordings, voices });
+    fs::write(path, plot::draw(&curve))
+}
+
 fn write(args: &Args, dir: &Path) -> io::Result<()> {
-    fs::create_dir_all(dir.join("voices"))?;
-    let material = material(&load_speech(args)?);
+    fs::create_dir_all(dir.join(figures::VOICES))?;
+    let material = material(&speech_files(args)?)?;
     let cases = cases(args);
     let truth: Vec<serde_json::Value> = cases
         .par_iter()
@@ -203,7 +257,7 @@ fn write(args: &Args, dir: &Path) -> io::Result<()> {
     voice_files(args.voices).into_par_iter().try_for_each(|(name, hours)| {
         let (hz, stimuli) = (8_000, Vec::new());
         let recording = Recording { hz, samples: voice(&name, hours), stimuli };
-        files::write_wav(&dir.join("voices").join(&name), &recording, false)
+        files::write_wav(&dir.join(figures::VOICES).join(&name), &recording, false)
             .map_err(io::Error::other)
     })?;
     let count: usize =
@@ -224,7 +278,8 @@ fn score_files(args: &Args, dir: &Path) -> io::Result<Findings> {
         if truth.category.starts_with(&args.only) {
             let heard = heard.get(&key(&dir.join(&truth.file))).map_or(&[][..], Vec::as_slice);
             let score = score(truth.class, &truth.stimuli, heard);
-            findings.add(truth.class, &truth.category, &truth.file, &score);
+            let kind = (truth.class, truth.category.as_str(), truth.format.as_str());
+            findings.add(kind, &truth.file, &score);
         }
     }
     for root in [dir].into_iter().chain(args.speech.iter().map(PathBuf::as_path)) {
@@ -264,30 +319,28 @@ fn voice(name: &str, hours: f64) -> Vec<i16> {
     voice.into_iter().map(|sample| sample.round() as i16).collect()
 }
 
-struct Speech {
-    group: String,
-    path: PathBuf,
-    pcm: Pcm,
-}
-
-fn load_speech(args: &Args) -> io::Result<Vec<Speech>> {
+/// The files of speech, each with its group.
+fn speech_files(args: &Args) -> io::Result<Vec<(String, PathBuf)>> {
     let mut all = Vec::new();
     for root in &args.speech {
-        for (path, _) in files::wavs(root)? {
-            let pcm = Pcm::load(&path, SampleRate::Hz8000).map_err(io::Error::other)?;
-            all.push(Speech { group: group(root, &path), path, pcm });
-        }
+        all.extend(files::wavs(root)?.into_iter().map(|(path, _)| (group(root, &path), path)));
     }
     Ok(all)
 }
 
 /// Up to ten minutes of the speech given, or of plain voices.
-fn material(speech: &[Speech]) -> Material {
+fn material(speech: &[(String, PathBuf)]) -> io::Result<Material> {
     const SAMPLES: usize = 600 * 8_000;
-    let samples = speech.iter().flat_map(|file| file.pcm.samples()).take(SAMPLES);
-    let speech: Vec<f32> = samples.map(|&sample| f32::from(sample)).collect();
-    match speech.is_empty() {
-        true => Material { speech: voices::speak(Kind::Plain, 120.0, "behind") },
-        false => Material { speech },
+    let mut behind: Vec<f32> = Vec::new();
+    for (_, path) in speech {
+        if behind.len() < SAMPLES {
+            let pcm = Pcm::load(path, SampleRate::Hz8000).map_err(io::Error::other)?;
+            let more = pcm.samples().iter().take(SAMPLES - behind.len());
+            behind.extend(more.map(|&sample| f32::from(sample)));
+        }
     }
+    if behind.is_empty() {
+        behind = voices::speak(Kind::Plain, 120.0, "behind");
+    }
+    Ok(Material { speech: behind })
 }

@@ -2,7 +2,7 @@
 //!
 //! A digit is a pair of tones, one of a low and one of a high group of frequencies. [`Digit`] is
 //! the vocabulary, whatever a digit came by (in-band tones, RFC 4733 events, a REST call);
-//! [`ToneGenerator`] sings it and [`Detector`] hears it.
+//! [`ToneGenerator`] sings it and [`Detector`] hears it; how well it does is in `media/docs/dtmf.md`.
 
 mod bank;
 mod detector;

@@ -14,6 +14,8 @@ pub struct Truth {
     pub file: String,
     pub class: Class,
     pub category: String,
+    /// How the samples are kept.
+    pub format: String,
     pub stimuli: Vec<Stimulus>,
 }
 
@@ -52,6 +54,7 @@ pub fn truth(case: &Case, recording: &Recording) -> Value {
         "file": case.file(),
         "class": case.class.name(),
         "category": case.category,
+        "format": case.format(),
         "stimuli": recording.stimuli.iter().map(stimulus).collect::<Vec<_>>(),
     })
 }
@@ -69,6 +72,7 @@ fn truth_of(file: &Value) -> Option<Truth> {
         file: file["file"].as_str()?.to_owned(),
         class: Class::ALL.into_iter().find(|known| known.name() == class)?,
         category: file["category"].as_str()?.to_owned(),
+        format: file["format"].as_str()?.to_owned(),
         stimuli: file["stimuli"].as_array()?.iter().map(stimulus_of).collect::<Option<_>>()?,
     })
 }

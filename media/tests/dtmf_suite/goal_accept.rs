@@ -1,9 +1,14 @@
 //! What users expect to be heard, beyond the standards.
 
+use std::slice::from_ref;
+
 use fastrand::Rng;
 
 use super::keys::Keys;
-use super::line::Effect::{self, ALaw, Echo, Hum, Loss, MuLaw, Noise, Speech, Through, Tones};
+use super::line::Effect::{
+    self, ALaw, Band, Bursts, ComfortNoise, Echo, Hum, Loss, MuLaw, Noise, PinkNoise, Speech,
+    Through, Tones,
+};
 use super::line::Fill;
 use super::must_accept::DIAL_TONES;
 use super::program::Program;
@@ -16,6 +21,7 @@ pub fn plan(plan: &mut Plan) {
     times(plan);
     tones(plan);
     rates(plan);
+    combinations(plan);
 }
 
 fn add(plan: &mut Plan, category: &str, files: usize, take: impl Fn(&mut Rng) -> Take) {
@@ -40,6 +46,17 @@ fn add_keys(
 fn disturbances(plan: &mut Plan) {
     for snr_db in [12.0, 10.0, 8.0, 6.0] {
         add_keys(plan, &format!("noise-{snr_db}dB"), 8, &[Noise { snr_db }], |keys, _| keys);
+    }
+    for snr_db in [15.0, 10.0] {
+        let name = format!("noise-pink-{snr_db}dB");
+        add_keys(plan, &name, 4, &[PinkNoise { snr_db }], |keys, _| keys);
+    }
+    for db in [-20.0, -40.0] {
+        let name = format!("comfort-noise{db}dB");
+        add_keys(plan, &name, 4, &[ComfortNoise { db }], |keys, _| keys.lasting(50.0));
+    }
+    for db in [-10.0, -3.0] {
+        add_keys(plan, &format!("bursts{db}dB"), 4, &[Bursts { db }], |keys, _| keys);
     }
     for (name, hz) in DIAL_TONES {
         let line = [Tones { hz, db: 0.0 }];
@@ -68,11 +85,14 @@ fn networks(plan: &mut Plan) {
             add_keys(plan, &name, 8, &[Loss(fill)], |keys, _| keys.lasting(ms));
         }
     }
-    let codecs: [(&str, &[Effect]); 4] = [
+    let codecs: [(&str, &[Effect]); 7] = [
         ("g711", &[MuLaw, ALaw, MuLaw]),
         ("g726-32", &[Through(Program::G726)]),
         ("gsm", &[Through(Program::Gsm)]),
         ("opus-12", &[Through(Program::Opus)]),
+        ("speex-11", &[Through(Program::Speex)]),
+        ("gsm-g711", &[ALaw, Through(Program::Gsm), MuLaw]),
+        ("g726-twice", &[Through(Program::G726), Through(Program::G726)]),
     ];
     for (name, line) in codecs {
         add_keys(plan, &format!("tandem-{name}"), 6, line, |keys, _| keys);
@@ -112,10 +132,41 @@ fn tones(plan: &mut Plan) {
         add_keys(plan, &format!("level{dbm0}dBm0"), 4, &[], |keys, _| keys.at(dbm0));
     }
     add_keys(plan, "clock-drift-500ppm", 4, &[], |keys, _| keys.detuned(1.55, 1.55));
+    for db in [-6.0, -3.0, 3.0, 6.0] {
+        add(plan, &format!("step{db}dB"), 2, |rng| {
+            let step = Envelope::Step { at_ms: between(10.0, 60.0, rng), db };
+            let press = Keys::new(rng).lasting(80.0).press(rng).into_iter();
+            Take::new(press.map(|sound: Sound| sound.with(step)).collect())
+        });
+    }
+    add_keys(plan, "band", 4, &[Band], |keys, rng| keys.twisted(6.0, rng).lasting(45.0));
     add(plan, "decay-3dB-60ms", 4, |rng| {
         let decaying = |sound: Sound| sound.with(Envelope::Decay { db: 3.0 });
         Take::new(Keys::new(rng).lasting(60.0).press(rng).into_iter().map(decaying).collect())
     });
+}
+
+/// Several at once.
+fn combinations(plan: &mut Plan) {
+    let noise = Noise { snr_db: 10.0 };
+    let dial = Tones { hz: DIAL_TONES[0].1, db: 0.0 };
+    let mut add_keys = |name: &str, line: &[Effect], keys: &dyn Fn(Keys, &mut Rng) -> Keys| {
+        add_keys(plan, &format!("both-{name}"), 4, line, keys);
+    };
+    add_keys("noise-8-40ms", &[Noise { snr_db: 8.0 }], &|k, _| k.lasting(40.0));
+    add_keys("noise-10-twist-8", from_ref(&noise), &|k, rng| k.twisted(8.0, rng));
+    add_keys("noise-10-reverse-4", from_ref(&noise), &|k, rng| k.twisted(-4.0, rng));
+    add_keys("noise-10-frequency", from_ref(&noise), &|k, _| k.detuned(1.5, -1.5));
+    add_keys("noise-10-ulaw-quiet", &[noise, MuLaw], &|k, _| k.at(-30.0));
+    add_keys("dial-tone-equal-40ms", from_ref(&dial), &|k, _| k.lasting(40.0));
+    add_keys("dial-tone-equal-twist-6", from_ref(&dial), &|k, rng| k.twisted(6.0, rng));
+    add_keys("dial-tone-equal-noise-15", &[dial, Noise { snr_db: 15.0 }], &|k, _| k);
+    add_keys("hum-frequency-40ms", &[Hum { hz: 50.0, db: 0.0 }], &|k, _| {
+        k.lasting(40.0).detuned(1.5, 1.5)
+    });
+    add_keys("band-noise-10-ulaw", &[Noise { snr_db: 10.0 }, Band, MuLaw], &|k, _| k);
+    add_keys("speech-10-40ms", &[Speech { db: -10.0 }], &|k, _| k.lasting(50.0));
+    add_keys("loss-speex", &[Through(Program::Speex), Loss(Fill::Zeros)], &|k, _| k.lasting(80.0));
 }
 
 /// Other sample rates, each with noise and at the edge of something.

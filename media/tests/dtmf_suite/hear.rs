@@ -7,10 +7,10 @@ use stasis_media::wav::Pcm;
 use super::score::Heard;
 
 /// Listens to audio of one of the engine's rates, in frames of 20 ms.
-fn listen(samples: &[i16], rate: SampleRate) -> Vec<Heard> {
+fn listen(samples: &[i16], rate: SampleRate, settings: DtmfSettings) -> Vec<Heard> {
     let ms = |samples: u64| samples as f64 * 1_000.0 / f64::from(rate.hz());
     let mut heard: Vec<Heard> = Vec::new();
-    let mut detector = Detector::new(rate, DtmfSettings::DEFAULT);
+    let mut detector = Detector::new(rate, settings);
     let mut on = |event| match event {
         DtmfEvent::Begin { digit, at_sample, reported_at } => heard.push(Heard {
             digit: digit.as_char(),
@@ -30,9 +30,9 @@ fn listen(samples: &[i16], rate: SampleRate) -> Vec<Heard> {
 }
 
 /// Listens to audio of any rate.
-pub fn hear(samples: &[i16], hz: u32) -> Vec<Heard> {
+pub fn hear(samples: &[i16], hz: u32, settings: DtmfSettings) -> Vec<Heard> {
     if let Ok(rate) = SampleRate::from_hz(hz) {
-        return listen(samples, rate);
+        return listen(samples, rate, settings);
     }
     let rate = SampleRate::Hz16000;
     let spec = hound::WavSpec {
@@ -46,5 +46,5 @@ pub fn hear(samples: &[i16], hz: u32) -> Vec<Heard> {
     samples.iter().for_each(|&sample| writer.write_sample(sample).expect("memory takes samples"));
     writer.finalize().expect("memory takes a header");
     wav.set_position(0);
-    listen(Pcm::read(wav, rate).expect("a WAV just written").samples(), rate)
+    listen(Pcm::read(wav, rate).expect("a WAV just written").samples(), rate, settings)
 }

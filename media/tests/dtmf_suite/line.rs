@@ -9,9 +9,9 @@ use std::f64::consts::TAU;
 use fastrand::Rng;
 use stasis_media::codec::{Codec, EncodeSettings};
 
-use super::Material;
 use super::program::{self, Program};
 use super::sound::{Sound, gaussian, peak};
+use super::{Material, between};
 
 #[derive(Clone, Debug)]
 pub enum Effect {
@@ -19,6 +19,20 @@ pub enum Effect {
     Noise {
         snr_db: f64,
     },
+    /// The same power with as much in each octave: rooms, cars.
+    PinkNoise {
+        snr_db: f64,
+    },
+    /// White, and only while nothing is sung: what is played for a sender who is silent.
+    ComfortNoise {
+        db: f64,
+    },
+    /// Bursts of 2 to 6 ms of white noise, eight a second.
+    Bursts {
+        db: f64,
+    },
+    /// What a telephone line lets through: 300 to 3,400 Hz.
+    Band,
     Echo {
         delay_ms: f64,
         db: f64,
@@ -83,6 +97,10 @@ impl Effect {
     pub fn apply(&self, tape: &mut Tape, to: Reference, material: &Material, rng: &mut Rng) {
         match self {
             Effect::Noise { snr_db } => noise(tape, to.power.sqrt() / ratio(*snr_db), rng),
+            Effect::PinkNoise { snr_db } => pink(tape, to.power.sqrt() / ratio(*snr_db), rng),
+            Effect::ComfortNoise { db } => comfort(tape, to.power.sqrt() * ratio(*db), rng),
+            Effect::Bursts { db } => bursts(tape, to.power.sqrt() * ratio(*db), rng),
+            Effect::Band => band(tape),
             Effect::Echo { delay_ms, db } => echo(tape, delay_ms / 1_000.0, ratio(*db)),
             Effect::Tones { hz, db } => {
                 for &hz in *hz {
@@ -121,6 +139,61 @@ fn ratio(db: f64) -> f64 {
 fn noise(tape: &mut Tape, rms: f64, rng: &mut Rng) {
     let rms = rms * (tape.rate / 8_000.0).sqrt();
     tape.samples.iter_mut().for_each(|sample| *sample += rms * gaussian(rng));
+}
+
+/// White noise through low-passes a decade apart each, whose sum falls by 3 dB an octave or so.
+fn pink(tape: &mut Tape, rms: f64, rng: &mut Rng) {
+    const POLES: [(f64, f64); 4] = [(10.0, 1.0), (60.0, 0.45), (360.0, 0.2), (2_160.0, 0.08)];
+    let mut states = [0.0; POLES.len()];
+    let mut noise = Vec::with_capacity(tape.samples.len());
+    for _ in 0..tape.samples.len() {
+        let white = gaussian(rng);
+        for (state, (hz, gain)) in states.iter_mut().zip(POLES) {
+            let keep = (-TAU * hz / tape.rate).exp();
+            *state = *state * keep + gain * (1.0 - keep).sqrt() * white;
+        }
+        noise.push(states.iter().sum::<f64>());
+    }
+    let power = noise.iter().map(|noise| noise * noise).sum::<f64>() / noise.len().max(1) as f64;
+    let gain = rms / power.sqrt().max(1e-9);
+    tape.samples.iter_mut().zip(noise).for_each(|(sample, noise)| *sample += gain * noise);
+}
+
+fn comfort(tape: &mut Tape, rms: f64, rng: &mut Rng) {
+    let rms = rms * (tape.rate / 8_000.0).sqrt();
+    for sample in tape.samples.iter_mut().filter(|sample| **sample == 0.0) {
+        *sample = rms * gaussian(rng);
+    }
+}
+
+fn bursts(tape: &mut Tape, rms: f64, rng: &mut Rng) {
+    let rms = rms * (tape.rate / 8_000.0).sqrt();
+    let mut at = 0;
+    while at < tape.samples.len() {
+        let end = at + (between(0.002, 0.006, rng) * tape.rate) as usize;
+        for sample in tape.samples.iter_mut().take(end).skip(at) {
+            *sample += rms * gaussian(rng);
+        }
+        at = end + (between(0.04, 0.2, rng) * tape.rate) as usize;
+    }
+}
+
+/// A band-pass of 16 ms without delay: the difference of two low-passes, under a Hann window.
+fn band(tape: &mut Tape) {
+    let half = (0.008 * tape.rate) as isize;
+    let low_pass = |hz: f64, n: isize| match n {
+        0 => 2.0 * hz / tape.rate,
+        n => (TAU * hz / tape.rate * n as f64).sin() / (TAU / 2.0 * n as f64),
+    };
+    let weight = |n: isize| 0.5 + 0.5 * (TAU / 2.0 * n as f64 / half as f64).cos();
+    let taps: Vec<f64> =
+        (-half..=half).map(|n| weight(n) * (low_pass(3_400.0, n) - low_pass(300.0, n))).collect();
+    let mut padded = vec![0.0; half as usize];
+    padded.extend(&tape.samples);
+    padded.extend(vec![0.0; half as usize]);
+    for (sample, around) in tape.samples.iter_mut().zip(padded.windows(taps.len())) {
+        *sample = taps.iter().zip(around).map(|(tap, sample)| tap * sample).sum();
+    }
 }
 
 fn echo(tape: &mut Tape, delay_s: f64, gain: f64) {

@@ -5,6 +5,7 @@
 //! random comes from a generator seeded with the case's name. [`score`] compares what a detector
 //! heard with the truth.
 
+pub mod figures;
 pub mod goal_accept;
 pub mod goal_reject;
 pub mod hear;
@@ -150,6 +151,18 @@ impl Case {
     /// The name of its file.
     pub fn file(&self) -> String {
         format!("{}-{:02}.wav", self.category.replace('/', "-"), self.number)
+    }
+
+    /// How its samples are kept.
+    pub fn format(&self) -> String {
+        let float = if self.take.float { " float" } else { "" };
+        format!("{} Hz{float}", self.take.hz)
+    }
+
+    /// Whether a codec of 8 kHz has a part in it.
+    pub fn is_coded(&self) -> bool {
+        let coded = |effect: &Effect| matches!(effect, Effect::MuLaw | Effect::ALaw);
+        self.needs_program() || self.take.line.iter().any(coded)
     }
 
     pub fn needs_program(&self) -> bool {

@@ -13,6 +13,8 @@ pub enum Program {
     Gsm,
     /// 12 kbit/s, for voice.
     Opus,
+    /// Of 8 kHz, 11 kbit/s.
+    Speex,
 }
 
 impl Program {
@@ -21,6 +23,7 @@ impl Program {
         match self {
             Program::G726 => ["-c:a g726 -b:a 32k -f g726", "-f g726 -code_size 4 -ar 8000"],
             Program::Gsm => ["-c:a libgsm -f gsm", "-f gsm -ar 8000"],
+            Program::Speex => ["-c:a libspeex -b:a 11k -f ogg", "-f ogg"],
             Program::Opus => ["-c:a libopus -b:a 12k -application voip -f ogg", "-f ogg"],
         }
     }

@@ -46,6 +46,11 @@ pub enum Envelope {
     Modulated {
         hz: f64,
     },
+    /// Louder by so many dB from `at_ms` on.
+    Step {
+        at_ms: f64,
+        db: f64,
+    },
     /// Falls evenly by so many dB from start to end.
     Decay {
         db: f64,
@@ -165,6 +170,8 @@ impl Sound {
             Envelope::Gap { at_ms, ms: gap } => f64::from(!(at_ms..at_ms + gap).contains(&ms)),
             Envelope::Gaps { every_ms, ms: gap } => f64::from(ms % every_ms < every_ms - gap),
             Envelope::Modulated { hz } => 0.5 - 0.5 * (TAU * hz * ms / 1_000.0).cos(),
+            Envelope::Step { at_ms, db } if ms >= at_ms => 10f64.powf(db / 20.0),
+            Envelope::Step { .. } => 1.0,
             Envelope::Decay { db } => 10f64.powf(-db * ms / self.ms / 20.0),
         }
     }

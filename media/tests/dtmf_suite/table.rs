@@ -10,6 +10,8 @@ use super::score::Score;
 #[derive(Default)]
 pub struct Table {
     categories: BTreeMap<(Class, String), Score>,
+    /// By class and how the samples are kept: `48000 Hz float`.
+    formats: BTreeMap<(Class, String), Score>,
     silent: BTreeMap<String, Silent>,
 }
 
@@ -21,8 +23,9 @@ pub struct Silent {
 }
 
 impl Table {
-    pub fn add(&mut self, class: Class, category: &str, score: &Score) {
+    pub fn add(&mut self, class: Class, category: &str, format: &str, score: &Score) {
         self.categories.entry((class, category.to_owned())).or_default().add(score);
+        self.formats.entry((class, format.to_owned())).or_default().add(score);
     }
 
     pub fn add_silent(&mut self, group: &str, hours: f64, false_digits: usize) {
@@ -41,7 +44,17 @@ impl Table {
         sum
     }
 
-    /// One line for each class, then what else the goals speak of.
+    /// The recordings of a group without any digit.
+    pub fn silent(&self) -> &BTreeMap<String, Silent> {
+        &self.silent
+    }
+
+    /// One category, where it is in the table.
+    pub fn category(&self, class: Class, category: &str) -> Option<&Score> {
+        self.categories.get(&(class, category.to_owned()))
+    }
+
+    /// One line for each class and format, then the figures with their targets.
     pub fn summary(&self) -> String {
         let mut out = String::new();
         let _ = writeln!(
@@ -49,20 +62,16 @@ impl Table {
             "{:<44} {:>6} {:>8} {:>8} {:>6}",
             "class", "all", "accepted", "%", "extra"
         );
-        for class in Class::ALL {
+        let all = Class::ALL.into_iter();
+        for class in all.filter(|class| self.class(*class).stimuli > 0) {
             row(&mut out, class.name(), &self.class(class));
+            for ((_, format), score) in self.formats.iter().filter(|((of, _), _)| *of == class) {
+                row(&mut out, &format!("  {format}"), score);
+            }
         }
-        let must = self.class(Class::MustAccept);
-        let [p50, p95, p99] = [50.0, 95.0, 99.0].map(|percent| must.latency(percent));
-        let share = |exact: usize| 100.0 * exact as f64 / must.hits.max(1) as f64;
-        let _ = writeln!(out, "onset to report, ms: p50 {p50:.1}, p95 {p95:.1}, p99 {p99:.1}");
-        let (starts, durations) = (share(must.exact_starts), share(must.exact_durations));
-        let _ = writeln!(out, "within 10 ms: start {starts:.2} %, duration {durations:.2} %");
-        for (group, silent) in &self.silent {
-            let Silent { hours, false_digits } = *silent;
-            let rate = false_digits as f64 / hours.max(1e-9);
-            let _ =
-                writeln!(out, "{group}: {false_digits} false in {hours:.2} h, {rate:.2} per hour");
+        let _ = writeln!(out);
+        for figure in self.figures() {
+            let _ = writeln!(out, "{figure}");
         }
         out
     }
