@@ -2,7 +2,7 @@
 //!
 //! A digit is a pair of tones, one of a low and one of a high group of frequencies. [`Digit`] is
 //! the vocabulary, whatever a digit came by (in-band tones, RFC 4733 events, a REST call);
-//! [`ToneGenerator`] sings it and [`Detector`] hears it.
+//! [`ToneGenerator`] sings it, [`Detector`] hears it and [`Squelch`] takes it out.
 
 mod bank;
 mod detector;
@@ -12,9 +12,11 @@ mod history;
 mod narrow;
 mod settings;
 mod spectrum;
+mod squelch;
 mod verdict;
 
 pub use detector::{Detector, DtmfEvent};
 pub use digit::{Digit, NotADigit};
 pub use generator::{Dbm0, ToneGenerator};
 pub use settings::{DtmfSettings, Rejection, Rejections, UnknownProfile};
+pub use squelch::{Absorb, SQUELCH_DELAY, Squelch};
