@@ -30,7 +30,7 @@ fn speech(rate: SampleRate, keys: &[Digit]) -> (Vec<i16>, Vec<usize>) {
     let mut hiss = |peak: u64| dice.throw(2 * peak + 1) as i16 - peak as i16;
     let mut speak = |said: &mut Vec<i16>| {
         for n in 0..SPEECH_MS * per_ms {
-            let loud = if n / (70 * per_ms) % 2 == 0 { 3_000 } else { 20 };
+            let loud = if (n / (70 * per_ms)).is_multiple_of(2) { 3_000 } else { 20 };
             said.push(hiss(loud));
         }
         said.extend((0..QUIET_MS * per_ms).map(|_| hiss(20)));

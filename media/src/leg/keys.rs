@@ -267,7 +267,7 @@ mod tests {
             }
             let told = told(wait, things);
             for prefix in ["", "/"] {
-                let keys = told.iter().filter(|t| t.starts_with('/') == !prefix.is_empty());
+                let keys = told.iter().filter(|t| t.starts_with('/') != prefix.is_empty());
                 let mut keys: Vec<_> =
                     keys.map(|t| t.trim_start_matches(['/', 'e']).to_string()).collect();
                 let mut wanted = digits.clone();
