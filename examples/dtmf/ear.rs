@@ -1,7 +1,8 @@
-//! One channel of a file as a leg would hear it: at the detector's rate, a millisecond at a time.
+//! One channel of a file as a leg would hear it.
 //!
-//! So each digit is reported where a live detector would do it, within a millisecond: what comes
-//! later in the file has no part in it.
+//! Each digit is reported where a live detector would do it: what comes later in the file has no
+//! part in it. A file of a rate that the detector does not take is converted a millisecond at a
+//! time, so there that is known within a millisecond.
 
 use stasis_media::dtmf::{Dbm0, Detector, Digit, DtmfEvent, DtmfSettings, Rejections};
 use stasis_media::frame::SampleRate;
@@ -42,6 +43,8 @@ struct Log {
     /// The detector's samples a second, and those by which it is behind the file.
     rate: f64,
     delay: f64,
+    /// Whether those are the file's.
+    is_direct: bool,
     /// Samples of the file so far.
     taken: u64,
     reported: u64,
@@ -55,17 +58,29 @@ impl Ear {
         let narrow = if hz == rate.hz() { None } else { Some(Narrow::new(hz, rate, part(hz))?) };
         let delay = narrow.as_ref().map_or(0, Narrow::delay) as f64;
         let (hz_, rate_) = (f64::from(hz), f64::from(rate.hz()));
-        let log = Log { hz: hz_, rate: rate_, delay, taken: 0, reported: 0, heard: Vec::new() };
+        let is_direct = narrow.is_none();
+        let log = Log {
+            hz: hz_,
+            rate: rate_,
+            delay,
+            is_direct,
+            taken: 0,
+            reported: 0,
+            heard: Vec::new(),
+        };
         Some(Ear { hz, detector: Detector::new(rate, settings), narrow, log })
     }
 
-    /// Listens to what comes next: whole milliseconds, except at the end.
+    /// Listens to what comes next.
     pub fn listen(&mut self, samples: &[i16]) {
         let Ear { detector, narrow, log, .. } = self;
+        let Some(narrow) = narrow else {
+            log.taken += samples.len() as u64;
+            return detector.feed(samples, &mut |event| log.note(&event));
+        };
         for part in samples.chunks(part(self.hz)) {
             log.taken += part.len() as u64;
-            let part = narrow.as_mut().map_or(part, |narrow| narrow.next(part));
-            detector.feed(part, &mut |event| log.note(&event));
+            detector.feed(narrow.next(part), &mut |event| log.note(&event));
         }
     }
 
@@ -88,7 +103,9 @@ pub fn part(hz: u32) -> usize {
 impl Log {
     fn note(&mut self, event: &DtmfEvent) {
         match *event {
-            DtmfEvent::Begin { .. } => self.reported = self.taken,
+            DtmfEvent::Begin { reported_at, .. } => {
+                self.reported = if self.is_direct { reported_at } else { self.taken };
+            }
             DtmfEvent::End { digit, at_sample, samples, low, high } => {
                 let start = self.ms(at_sample);
                 let end = self.ms(at_sample.saturating_add(samples));

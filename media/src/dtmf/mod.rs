@@ -13,6 +13,7 @@ mod narrow;
 mod settings;
 mod spectrum;
 mod squelch;
+mod tone;
 mod verdict;
 
 pub use detector::{Detector, DtmfEvent};

@@ -9,7 +9,7 @@ use realfft::num_complex::Complex;
 use realfft::{RealFftPlanner, RealToComplex};
 
 use super::bank::{HOP, RATE};
-use super::history::Pair;
+use super::tone::Pair;
 
 /// The most hops that are looked at, and the fewest.
 pub(super) const HOPS: usize = 8;

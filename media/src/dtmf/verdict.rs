@@ -1,7 +1,7 @@
 //! Whether a pair of tones is a digit: the tests of Q.24, and those that voices fail.
 
-use super::history::Pair;
 use super::spectrum::Surroundings;
+use super::tone::Pair;
 use super::{Digit, DtmfSettings, Rejection};
 
 /// How two tones began.

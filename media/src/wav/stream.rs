@@ -174,6 +174,11 @@ impl Samples {
                 Samples::Int(1) => {
                     out.extend(own.filter_map(|b| Some((i16::from(*b.first()?) - 128) << 8)));
                 }
+                // By far the most files are of this kind.
+                Samples::Int(2) => {
+                    let frames = bytes.as_chunks::<2>().0.chunks_exact(channels);
+                    out.extend(frames.map(|frame| i16::from_le_bytes(frame[channel])));
+                }
                 Samples::Int(_) => out.extend(own.map(int)),
                 Samples::Float(_) => out.extend(own.map(float)),
                 Samples::Law(decoder) => {
