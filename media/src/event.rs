@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 
-use crate::dtmf::{Dbm0, Digit};
+use crate::dtmf::{Absorb, Dbm0, Digit};
 use crate::frame::SampleRate;
 use crate::gain::Gain;
 use crate::id::{BridgeId, LegId, PlaybackId, Target};
@@ -87,8 +87,8 @@ pub struct RoleChanged {
 pub struct DtmfAbsorbed {
     /// Who.
     pub leg: LegId,
-    /// Whether they are.
-    pub absorbed: bool,
+    /// Whether they are, and how much of them.
+    pub absorbed: Absorb,
 }
 
 /// A bridge mixes at another rate; told on the bridge's topic.
@@ -201,7 +201,8 @@ pub enum DtmfSource {
     TelephoneEvent,
 }
 
-/// A key was pressed; its end comes as [`DtmfReceived`].
+/// A key was pressed; its end comes as [`DtmfReceived`]. A key that comes both as tones and as a
+/// telephone event is told of once, by whichever is first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DtmfBegan {
     /// Whose.
@@ -219,7 +220,7 @@ pub struct DtmfReceived {
     pub leg: LegId,
     /// Which.
     pub digit: Digit,
-    /// How.
+    /// How: of a key that came in both ways the event, if it came before the tones were over.
     pub source: DtmfSource,
     /// For how long it was held, in milliseconds.
     pub duration_ms: u32,

@@ -5,6 +5,7 @@
 //! are to hear (`voice`), and brings that to its bridge and back by a lane (`lane`).
 
 mod digits;
+mod keys;
 mod lane;
 mod listener;
 mod near;
@@ -28,9 +29,8 @@ use crate::device::DeviceEdge;
 use crate::dtmf::Digit;
 use crate::engine::{Outside, Retired};
 use crate::event::{
-    DeviceSlipped, DtmfAbsorbed, DtmfBegan, DtmfNotSent, DtmfReceived, DtmfSource, GainChanged,
-    HoldChanged, Muted, RoleChanged, RtpReceived, RtpSent, SnoopEnded, SourceLearned,
-    TalkingStarted, TalkingStopped,
+    DeviceSlipped, DtmfAbsorbed, DtmfNotSent, GainChanged, HoldChanged, Muted, RoleChanged,
+    RtpReceived, RtpSent, SnoopEnded, SourceLearned, TalkingStarted, TalkingStopped,
 };
 use crate::frame::{Frame, SampleRate};
 use crate::gain::Fader;
@@ -40,7 +40,7 @@ use crate::snoop::SnoopEdge;
 use crate::sound::{self, Playback, Sounds, Stage};
 use crate::talk::{Dbov, TalkChange, TalkDetector, TalkSettings};
 use crate::tone::ToneDetector;
-use digits::InBandDigits;
+use digits::Digits;
 use listener::Seat;
 use tones::Tones;
 use voice::{Level, Voice};
@@ -120,7 +120,7 @@ pub struct Leg {
     echo: Fader,
     edge: Edge,
     talk: TalkDetector,
-    digits: InBandDigits,
+    digits: Digits,
     tones: Tones,
     /// Where it is.
     present: Option<Lane>,
@@ -171,7 +171,7 @@ impl Leg {
             talk: TalkDetector::new(TalkSettings::default()),
             loudness: Dbov::SILENCE,
             tones: Tones::default(),
-            digits: InBandDigits::new(matches!(edge, Edge::Rtp(_)), rate),
+            digits: Digits::new(edge.wait(), rate),
             edge,
             // Not all legs report in the same tick.
             report_in: 1 + id.serial().wrapping_mul(37) % REPORT_TICKS,
@@ -301,7 +301,7 @@ impl Leg {
             }
             LegSetting::Echo(echo) => self.echo.set(if echo { 1.0 } else { 0.0 }),
             LegSetting::AbsorbDtmf(absorbed) => {
-                if self.voice.absorb(absorbed) {
+                if self.digits.absorb(absorbed) {
                     publisher.publish(topic, now, DtmfAbsorbed { leg, absorbed });
                 }
             }
@@ -450,8 +450,7 @@ impl Leg {
     pub(crate) fn listen(&mut self, now: Stamp, publisher: &mut RtPublisher) {
         let kind = self.take_in(now, publisher);
         let heard = (&self.heard, kind);
-        let absorbs = self.voice.absorbs();
-        let key = self.digits.listen(heard, absorbs, self.id, &self.topic, now, publisher);
+        let key = self.digits.listen(heard, self.id, &self.topic, now, publisher);
         self.tones.listen(&self.heard, self.id, &self.topic, now, publisher);
         let talk = match key {
             true => self.talk.pass(self.heard.samples().len(), self.heard.rate()),
@@ -459,7 +458,12 @@ impl Leg {
         };
         self.tell_talk(talk, now, publisher);
         self.loudness = Dbov(self.talk.level().0.max(self.loudness.0 - DECAY));
-        self.voice.take(&self.heard, kind == FrameKind::Silence, key);
+        // All that listens has listened: from here on it is what others hear.
+        let silent = match self.digits.leave_audio() {
+            true => kind == FrameKind::Silence,
+            false => self.digits.squelch(&mut self.heard),
+        };
+        self.voice.take(&self.heard, silent);
         if self.has_sounds {
             let mut tell = sound::tell(Target::Leg(self.id), &self.topic, now, publisher);
             self.sounds.advance(true, &mut tell);
@@ -683,6 +687,14 @@ impl Edge {
             Edge::Snoop(snoop) => snoop.rate(),
         }
     }
+
+    /// How long what comes waits before it is heard; none where no keys come.
+    fn wait(&self) -> Option<Duration> {
+        match self {
+            Edge::Rtp(rtp) => Some(rtp.receiver.delay()),
+            Edge::Device(_) | Edge::Snoop(_) => None,
+        }
+    }
 }
 
 /// Publishes what an RTP stream reveals.
@@ -690,17 +702,16 @@ fn report_rtp<'a>(
     leg: LegId,
     topic: &'a Topic,
     now: Stamp,
-    digits: &'a mut InBandDigits,
+    digits: &'a mut Digits,
     publisher: &'a mut RtPublisher,
 ) -> impl FnMut(RtpEvent) + 'a {
-    let source = DtmfSource::TelephoneEvent;
     move |event| match event {
         RtpEvent::DigitBegin(digit) => {
-            digits.give_way();
-            publisher.publish(topic, now, DtmfBegan { leg, digit, source });
+            digits.event_begins(digit, now, &mut digits::tell(leg, topic, now, publisher));
         }
         RtpEvent::DigitEnd { digit, duration_ms } => {
-            publisher.publish(topic, now, DtmfReceived { leg, digit, source, duration_ms });
+            let mut tell = digits::tell(leg, topic, now, publisher);
+            digits.event_ends(digit, duration_ms, now, &mut tell);
         }
         RtpEvent::SourceLearned(address) => {
             publisher.publish(topic, now, SourceLearned { leg, address });

@@ -9,7 +9,7 @@ use common::room::{Phone, Room, SILENCE, Tone, db, join, peak_of, read_all};
 use stasis_bus::PullSubscription;
 use stasis_media::bridge::{BridgeKind, RateChange, Tap};
 use stasis_media::codec::Codec;
-use stasis_media::dtmf::{Digit, ToneGenerator};
+use stasis_media::dtmf::{Absorb, Digit, ToneGenerator};
 use stasis_media::engine::{Order, Retired};
 use stasis_media::event::{
     BridgeRateChanged, DtmfAbsorbed, DtmfBegan, DtmfReceived, GainChanged, Moved, Muted,
@@ -183,12 +183,13 @@ fn a_listener_is_not_heard_whatever_it_says() {
 
 #[test]
 fn absorbed_digits_are_told_of_and_reach_nobody() {
-    for absorbed in [true, false] {
+    for absorb in [Absorb::Whole, Absorb::Off] {
+        let absorbed = absorb != Absorb::Off;
         let mut room = Room::new();
         let mut events = room.topic.subscribe().capacity(256).pull().unwrap();
         let bridge = room.add_bridge(0, NARROW);
         let mut phones = phones(&mut room, 2, bridge, NARROW);
-        room.set(phones[0].id, LegSetting::AbsorbDtmf(absorbed));
+        room.set(phones[0].id, LegSetting::AbsorbDtmf(absorb));
         let (mut digits, mut loudest) = (String::new(), 0);
         for digit in Digit::ALL {
             let mut singer = ToneGenerator::new(digit, NARROW, 100);
@@ -207,7 +208,7 @@ fn absorbed_digits_are_told_of_and_reach_nobody() {
                 digits.push(digit.digit.as_char());
             }
             if let Some(told) = delivery.downcast_ref::<DtmfAbsorbed>() {
-                assert!(told.absorbed && absorbed);
+                assert!(told.absorbed == absorb && absorbed);
             }
         }
         assert_eq!(digits, Digit::ALL.map(Digit::as_char).iter().collect::<String>());
@@ -218,7 +219,7 @@ fn absorbed_digits_are_told_of_and_reach_nobody() {
             let mut tones = tones();
             talk(&mut room, &mut phones, &mut tones, 80);
             assert!(level(&phones[1], HZ[0]).abs() < 0.5);
-            room.set(phones[0].id, LegSetting::AbsorbDtmf(false));
+            room.set(phones[0].id, LegSetting::AbsorbDtmf(Absorb::Off));
             talk(&mut room, &mut phones, &mut tones, 60);
             let bend = bends(&phones[1].heard[phones[1].heard.len() - 120 * 160..]);
             assert!(bend < smooth(&[HZ[0]], 1.0), "a click of {bend}");

@@ -10,6 +10,7 @@ use common::alloc::{NONE, counts_of};
 use common::room::{Phone, Room, Tone, join};
 use stasis_media::bridge::{Bridge, BridgeKind, RateChange, Tap};
 use stasis_media::codec::Codec;
+use stasis_media::dtmf::Absorb;
 use stasis_media::engine::{Order, Retired};
 use stasis_media::frame::{Frame, SampleRate};
 use stasis_media::gain::Gain;
@@ -92,11 +93,11 @@ impl Hall {
             (72, join(leader, NARROW, self.mixing, after)),
             (80, Order::LimitTalkers(self.mixing, Some(1))),
             (85, Order::LimitTalkers(self.mixing, Some(3))),
-            (90, Order::Set(leader, LegSetting::AbsorbDtmf(true))),
+            (90, Order::Set(leader, LegSetting::AbsorbDtmf(Absorb::Whole))),
             (95, Order::Set(leader, LegSetting::Gain(Direction::In, Gain::from_db(3.0)))),
             (96, Order::Set(leader, LegSetting::Gain(Direction::Out, Gain::from_db(-3.0)))),
             (97, Order::Set(leader, LegSetting::Gain(Direction::Out, Gain::UNITY))),
-            (99, Order::Set(leader, LegSetting::AbsorbDtmf(false))),
+            (99, Order::Set(leader, LegSetting::AbsorbDtmf(Absorb::Off))),
             (99, Order::Set(leader, LegSetting::DetectDtmf(round % 2 == 1))),
             (100, Order::Music(self.holding.into(), Some(sound(WIDE, NARROW)))),
             (125, Order::Set(leader, LegSetting::Role(Role::Announcer))),

@@ -11,6 +11,7 @@ use stasis_media::BridgeId;
 use stasis_media::PlaybackId;
 use stasis_media::bridge::{Tap, TapDirection};
 use stasis_media::codec::Codec;
+use stasis_media::dtmf::Absorb;
 use stasis_media::engine::Order;
 use stasis_media::event::PacketsPass;
 use stasis_media::frame::SampleRate;
@@ -179,8 +180,8 @@ fn whatever_needs_a_mix_gets_one_at_once_and_packets_pass_again_after_it() {
         ),
         (
             "keys",
-            Box::new(set(0, LegSetting::AbsorbDtmf(true))),
-            Box::new(set(0, LegSetting::AbsorbDtmf(false))),
+            Box::new(set(0, LegSetting::AbsorbDtmf(Absorb::Whole))),
+            Box::new(set(0, LegSetting::AbsorbDtmf(Absorb::Off))),
         ),
     ];
     for (what, begin, end) in pairs {

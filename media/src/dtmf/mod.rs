@@ -2,7 +2,8 @@
 //!
 //! A digit is a pair of tones, one of a low and one of a high group of frequencies. [`Digit`] is
 //! the vocabulary, whatever a digit came by (in-band tones, RFC 4733 events, a REST call);
-//! [`ToneGenerator`] sings it and [`Detector`] hears it; how well it does is in `media/docs/dtmf.md`.
+//! [`ToneGenerator`] sings it, [`Detector`] hears it and [`Squelch`] takes it out. How well they are
+//! heard is in `media/docs/dtmf.md`.
 
 mod bank;
 mod detector;
@@ -11,6 +12,7 @@ mod generator;
 mod history;
 mod settings;
 mod spectrum;
+mod squelch;
 mod tone;
 mod verdict;
 
@@ -18,3 +20,4 @@ pub use detector::{Detector, DtmfEvent};
 pub use digit::{Digit, NotADigit};
 pub use generator::{Dbm0, ToneGenerator};
 pub use settings::{DtmfSettings, Rejection, Rejections, UnknownProfile};
+pub use squelch::{Absorb, SQUELCH_DELAY, Squelch};

@@ -1,25 +1,32 @@
-//! Digits in a leg's audio: the detector, and the way to its rate.
+//! Digits of a leg: heard in its audio or told by telephone events, each told of once, and taken out of
+//! the audio if that is wanted.
+
+use std::time::Duration;
 
 use stasis_bus::{RtPublisher, Stamp, Topic};
 
-use crate::dtmf::{Detector, DtmfEvent, DtmfSettings};
+use super::keys::Keys;
+use crate::dtmf::{Absorb, Detector, Digit, DtmfEvent, DtmfSettings, Squelch};
 use crate::event::{DtmfBegan, DtmfReceived, DtmfSource};
 use crate::frame::{Frame, SampleRate};
 use crate::id::LegId;
 use crate::rtp::FrameKind;
+use crate::schedule::PERIOD;
 
-/// Digits in the audio. A party that sends telephone events is heard by those alone, so that one
-/// key never gives two digits.
-pub(super) struct InBandDigits {
-    /// `None` where there is nothing to listen to: a microphone has no keys.
-    detector: Option<Box<Detector>>,
-    /// Whether the leg is to be listened to at all.
+/// The digits of one leg.
+pub(super) struct Digits {
+    absorb: Absorb,
+    squelch: Squelch,
+    /// Whether the leg's audio is to be listened to.
     wanted: bool,
-    /// Whether it still publishes what it finds.
-    tells: bool,
-    rate: SampleRate,
     /// Ticks of silence in a row.
     silence: u32,
+    /// Samples that the detector has taken.
+    taken: u64,
+    rate: SampleRate,
+    /// `None` where there is nothing to listen to: a microphone has no keys.
+    detector: Option<Box<Detector>>,
+    keys: Keys,
 }
 
 /// After so many ticks of silence, more of it changes nothing: 120 ms.
@@ -28,14 +35,39 @@ const ENOUGH: u32 = 6;
 /// Lost for so long, whatever the detector was at is over: a second.
 const FORGOTTEN: usize = 48_000;
 
-impl InBandDigits {
-    pub(super) fn new(detects: bool, rate: SampleRate) -> Self {
-        let detector = detects.then(|| Box::new(Detector::new(rate, DtmfSettings::DEFAULT)));
-        InBandDigits { detector, wanted: true, tells: true, rate, silence: 0 }
+impl Digits {
+    /// Of a leg at `rate` whose audio waits for so long before it is heard. `None`: it has no keys.
+    pub(super) fn new(wait: Option<Duration>, rate: SampleRate) -> Self {
+        let detector = wait.map(|_| Box::new(Detector::new(rate, DtmfSettings::DEFAULT)));
+        Digits {
+            absorb: Absorb::Off,
+            squelch: Squelch::new(rate),
+            wanted: true,
+            silence: 0,
+            taken: 0,
+            rate,
+            detector,
+            keys: Keys::new(wait.unwrap_or_default()),
+        }
     }
 
-    pub(super) fn give_way(&mut self) {
-        self.tells = false;
+    /// Whether they are taken out of the audio; `false` when that is as it was.
+    pub(super) fn absorb(&mut self, absorb: Absorb) -> bool {
+        if self.detector.is_some() {
+            self.squelch.set(absorb);
+        }
+        std::mem::replace(&mut self.absorb, absorb) != absorb
+    }
+
+    /// Whether the audio is left as it is.
+    pub(super) fn leave_audio(&self) -> bool {
+        self.squelch.is_idle()
+    }
+
+    /// Takes them out of the tick that was listened to. Whether there is only silence in it.
+    pub(super) fn squelch(&mut self, heard: &mut Frame) -> bool {
+        self.squelch.pass(heard.samples_mut());
+        heard.samples().iter().all(|&sample| sample == 0)
     }
 
     /// Whether digits are listened for. One that has begun when they no longer are ends there.
@@ -47,31 +79,21 @@ impl InBandDigits {
         now: Stamp,
         publisher: &mut RtPublisher,
     ) {
-        let Some(detector) = self.detector.as_mut() else { return };
         if std::mem::replace(&mut self.wanted, wanted) && !wanted {
-            let tells = self.tells;
-            let mut on = report(self.rate, leg, topic, now, publisher);
-            detector.erased(FORGOTTEN, &mut |event| {
-                if tells {
-                    on(event);
-                }
-            });
+            self.hear(Err(FORGOTTEN), now, &mut tell(leg, topic, now, publisher));
         }
     }
 
-    /// Whether a digit is being heard. `absorb`: also when nobody is told, because who sends
-    /// telephone events may send the tones as well, and those are to be kept from the others.
+    /// Listens to a tick; whether a digit is in it.
     pub(super) fn listen(
         &mut self,
         (frame, kind): (&Frame, FrameKind),
-        absorb: bool,
         leg: LegId,
         topic: &Topic,
         now: Stamp,
         publisher: &mut RtPublisher,
     ) -> bool {
-        let wanted = self.wanted && (self.tells || absorb);
-        let Some(detector) = self.detector.as_mut().filter(|_| wanted) else {
+        let Some(detector) = self.detector.as_ref().filter(|_| self.wanted) else {
             return false;
         };
         let silent = kind == FrameKind::Silence;
@@ -79,40 +101,100 @@ impl InBandDigits {
         if self.silence > ENOUGH && detector.current().is_none() {
             return false;
         }
-        let tells = self.tells;
-        let mut heard = detector.current().is_some();
-        let mut report = report(self.rate, leg, topic, now, publisher);
+        let lost = kind == FrameKind::Concealed;
+        let samples = frame.samples();
+        let chunk = if lost { Err(samples.len()) } else { Ok(samples) };
+        self.hear(chunk, now + PERIOD, &mut tell(leg, topic, now, publisher))
+    }
+
+    /// Has the detector hear these samples, or that so many were lost. `end`: when the last of them is
+    /// heard. Whether a digit is in them.
+    fn hear(
+        &mut self,
+        chunk: Result<&[i16], usize>,
+        end: Stamp,
+        tell: &mut impl FnMut(Told),
+    ) -> bool {
+        let Some(detector) = &mut self.detector else { return false };
+        let before = self.taken;
+        let taken = before.saturating_add(chunk.map_or_else(|lost| lost, <[i16]>::len) as u64);
+        self.taken = taken;
+        let (keys, squelch, per_ms) = (&mut self.keys, &mut self.squelch, ms(self.rate));
+        let heard_at = |sample: u64| {
+            let ago = taken.saturating_sub(sample).saturating_mul(1_000_000) / per_ms;
+            Stamp::from_ns(end.ns().saturating_sub(ago))
+        };
+        let mut has_digit = detector.current().is_some();
+        let source = DtmfSource::InBand;
         let mut on = |event: DtmfEvent| {
-            heard = true;
-            if tells {
-                report(event);
+            has_digit = true;
+            squelch.note(&event, before);
+            match event {
+                DtmfEvent::Begin { digit, at_sample, .. } => {
+                    if keys.tones_begin(digit, heard_at(at_sample)) {
+                        tell(Told::Began(digit, source));
+                    }
+                }
+                DtmfEvent::End { digit, at_sample, samples, .. } => {
+                    if keys.tones_end(heard_at(at_sample.saturating_add(samples))) {
+                        tell(Told::Received(digit, source, (samples / per_ms) as u32));
+                    }
+                }
             }
         };
-        if kind == FrameKind::Concealed {
-            detector.erased(frame.samples().len(), &mut on);
-        } else {
-            detector.feed(frame.samples(), &mut on);
+        match chunk {
+            Ok(samples) => detector.feed(samples, &mut on),
+            Err(lost) => detector.erased(lost, &mut on),
         }
-        heard
+        has_digit
+    }
+
+    /// A telephone event has begun.
+    pub(super) fn event_begins(&mut self, digit: Digit, now: Stamp, tell: &mut impl FnMut(Told)) {
+        if self.keys.event_begins(digit, now) {
+            tell(Told::Began(digit, DtmfSource::TelephoneEvent));
+        }
+    }
+
+    /// A telephone event is over.
+    pub(super) fn event_ends(
+        &mut self,
+        digit: Digit,
+        duration_ms: u32,
+        now: Stamp,
+        tell: &mut impl FnMut(Told),
+    ) {
+        if self.keys.event_ends(now) {
+            tell(Told::Received(digit, DtmfSource::TelephoneEvent, duration_ms));
+        }
     }
 }
 
-/// Publishes what the detector reveals.
-fn report<'a>(
-    rate: SampleRate,
+/// What is to be told of a key.
+pub(super) enum Told {
+    Began(Digit, DtmfSource),
+    /// After so many milliseconds.
+    Received(Digit, DtmfSource, u32),
+}
+
+/// Publishes what becomes of keys.
+pub(super) fn tell<'a>(
     leg: LegId,
     topic: &'a Topic,
     now: Stamp,
     publisher: &'a mut RtPublisher,
-) -> impl FnMut(DtmfEvent) + 'a {
-    let source = DtmfSource::InBand;
-    move |event| match event {
-        DtmfEvent::Begin { digit, .. } => {
+) -> impl FnMut(Told) + 'a {
+    move |told| match told {
+        Told::Began(digit, source) => {
             publisher.publish(topic, now, DtmfBegan { leg, digit, source });
         }
-        DtmfEvent::End { digit, samples, .. } => {
-            let duration_ms = (samples * 1_000 / u64::from(rate.hz())) as u32;
+        Told::Received(digit, source, duration_ms) => {
             publisher.publish(topic, now, DtmfReceived { leg, digit, source, duration_ms });
         }
     }
+}
+
+/// Samples in a millisecond.
+fn ms(rate: SampleRate) -> u64 {
+    u64::from(rate.hz()) / 1_000
 }

@@ -26,6 +26,7 @@ impl Leg {
         let Edge::Rtp(rtp) = &self.edge else { return None };
         let passes = self.role == Role::Participant
             && self.voice.passes()
+            && self.digits.leave_audio()
             && self.present.as_ref().is_some_and(|lane| lane.passes())
             && self.ears.fader.is_open()
             && !(self.loose || self.is_tapped || self.hears_more())

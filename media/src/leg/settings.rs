@@ -1,5 +1,6 @@
 //! What can be set on a leg while it talks.
 
+use crate::dtmf::Absorb;
 use crate::gain::Gain;
 use crate::talk::TalkSettings;
 
@@ -39,9 +40,11 @@ pub enum LegSetting {
     Hold(bool),
     /// It hears itself.
     Echo(bool),
-    /// Digits that it sends as tones are kept from the others; they are told of as always. What it
-    /// says is 40 ms later by it: a tone has to be known before it goes out.
-    AbsorbDtmf(bool),
+    /// Digits that it sends as tones are kept from all who hear it: the others, taps and recordings of
+    /// it, and itself. They are told of as always. Either what is left of them when they are known, or
+    /// the whole of them; then all of what it says is [`SQUELCH_DELAY`](crate::dtmf::SQUELCH_DELAY)
+    /// late.
+    AbsorbDtmf(Absorb),
     /// Its audio is listened to for digits, as it is when nobody says otherwise. Off, tones are sound
     /// like any other: nobody is told of them and they are not absorbed, and a digit that has begun
     /// ends there. That saves about half of what a G.711 leg costs. Telephone events (RFC 4733) are

@@ -103,6 +103,7 @@ pub struct ReceiveStats {
 pub struct RtpReceiver {
     latch: Latch,
     leg: Leg,
+    delay: Duration,
 }
 
 /// What is behind the latch.
@@ -121,6 +122,7 @@ impl RtpReceiver {
     pub fn new(settings: ReceiveSettings) -> Self {
         RtpReceiver {
             latch: Latch::new(settings.remote),
+            delay: settings.delay,
             leg: Leg {
                 payloads: settings.payloads,
                 playout: Playout::new(&settings.payloads, settings.delay),
@@ -210,6 +212,11 @@ impl RtpReceiver {
     /// meanwhile are taken. Those of that time count as late.
     pub fn skip_tick(&mut self) {
         self.leg.playout.skip_tick();
+    }
+
+    /// How long packets wait before they are played, by its settings.
+    pub(crate) fn delay(&self) -> Duration {
+        self.delay
     }
 
     /// Whether a telephone event is in progress.
