@@ -33,8 +33,8 @@ impl DtmfSettings {
         normal_twist_db: 9.0,
         reverse_twist_db: 5.5,
         max_detune_percent: 2.0,
-        max_background: 0.10,
-        max_company: 0.012,
+        max_background: 0.06,
+        max_company: 0.05,
     };
 
     /// For every line.
@@ -43,8 +43,8 @@ impl DtmfSettings {
         normal_twist_db: 10.2,
         reverse_twist_db: 7.0,
         max_detune_percent: 2.25,
-        max_background: 0.12,
-        max_company: 0.05,
+        max_background: 0.10,
+        max_company: 0.07,
     };
 
     /// For bad lines and bad telephones, at the price of a digit now and then that is none.
@@ -52,8 +52,8 @@ impl DtmfSettings {
         min_level: Dbm0(-50.0),
         normal_twist_db: 14.0,
         reverse_twist_db: 11.0,
-        max_detune_percent: 3.0,
-        max_background: 0.6,
+        max_detune_percent: 2.25,
+        max_background: 0.30,
         max_company: 0.12,
     };
 

@@ -16,6 +16,10 @@ use super::{END_AFTER, edge};
 /// were lost before they came here are four of them.
 const MOST_DEAD: u32 = 4;
 
+/// How much of it a look must have, as a ratio of powers: 8.5 dB less than when it began. A line
+/// may become softer by 6 dB within a digit, and the middle of its end is at half the amplitude.
+const HELD: f32 = 0.14;
+
 /// A digit that has begun and not ended. Places are in samples at 8 kHz.
 #[derive(Clone, Copy)]
 pub(super) struct Current {
@@ -55,12 +59,12 @@ impl Current {
         let Some(look) = history.look(0) else { return Course::There };
         let before = std::mem::replace(&mut self.share, self.pair.share(look));
         // After a gap there is no phase to go on from.
-        let in_tune = before < EDGE || self.pair.is_in_tune(history, audio.bank);
+        let in_tune = before < HELD || self.pair.is_in_tune(history, audio.bank);
         let gap = self.misses + self.dead;
-        if self.share >= EDGE && in_tune {
+        if self.share >= HELD && in_tune {
             if gap >= END_AFTER {
                 // The looks on either side of the gap may be half in it.
-                if before < EDGE {
+                if before < HELD {
                     self.dead += 1;
                     return Course::There;
                 }
@@ -72,7 +76,7 @@ impl Current {
             self.end = middle;
             return Course::There;
         }
-        if gap == 0 && self.share < EDGE {
+        if gap == 0 && self.share < HELD {
             self.end = middle - (HOP as f64) * (1.0 - edge(before, self.share));
         }
         if look.norms() == [0.0; 4] && self.dead < MOST_DEAD {
