@@ -1,7 +1,8 @@
 //! What does it cost to listen for digits?
 //!
-//! The figures are for one frame of 20 ms at 8 kHz. `single` is a detector after the other, as a leg
-//! does it. What is heard matters: two tones that might be a digit are looked at closely.
+//! The figures are for one frame of 20 ms at 8 kHz. `single` is one detector, whose state stays near
+//! the processor. `of_1000` is one of a thousand, each with a frame in turn, as the legs of a media
+//! thread are heard. What is heard matters: two tones that might be a digit are looked at closely.
 //!
 //! ```sh
 //! cargo bench --bench dtmf
@@ -16,6 +17,7 @@ use stasis_media::wav::Pcm;
 
 const RATE: SampleRate = SampleRate::Hz8000;
 const FRAME: usize = 160;
+const MANY: usize = 1_000;
 /// Half a minute: more than a branch predictor learns by heart.
 const FRAMES: usize = 1_500;
 
@@ -39,6 +41,25 @@ fn main() {
         });
     }
     single.finish();
+    let mut many = criterion.benchmark_group("dtmf/of_1000");
+    many.throughput(Throughput::Elements(MANY as u64));
+    for (name, audio) in [("silence", silence()), ("speech", speech()), ("digits", digits())] {
+        many.bench_function(BenchmarkId::from_parameter(name), |bencher| {
+            let mut detectors = vec![Detector::new(RATE, DtmfSettings::DEFAULT); MANY];
+            let mut tick = 0;
+            bencher.iter(|| {
+                for (leg, detector) in detectors.iter_mut().enumerate() {
+                    // Each is elsewhere in the audio.
+                    let at = (tick + leg * 37) % FRAMES * FRAME;
+                    detector.feed(&audio[at..at + FRAME], &mut |event| {
+                        black_box(event);
+                    });
+                }
+                tick += 1;
+            });
+        });
+    }
+    many.finish();
     criterion.final_summary();
 }
 
