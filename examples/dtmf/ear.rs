@@ -25,7 +25,7 @@ pub struct Heard {
 
 /// The rate at which the detector takes a file of `hz`: the file's own where it can.
 fn heard_at(hz: u32) -> SampleRate {
-    SampleRate::from_hz(hz).unwrap_or(SampleRate::Hz16000)
+    SampleRate::from_hz(hz).unwrap_or(SampleRate::Hz8000)
 }
 
 /// Hears the digits of one channel.

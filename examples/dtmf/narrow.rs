@@ -7,9 +7,9 @@ use rubato::{
 };
 use stasis_media::frame::SampleRate;
 
-/// Samples of the lower rate that its filter is long: 3 ms at 8 kHz, of which half is delay. What it
+/// Samples of the lower rate that its filter is long: 2 ms at 8 kHz, of which half is delay. What it
 /// lets through of what is above half the rate ends up above the tones of digits.
-const TAPS: f64 = 24.0;
+const TAPS: f64 = 16.0;
 
 /// A resampler that takes parts of one length.
 pub struct Narrow {

@@ -7,7 +7,6 @@
 
 use super::super::Digit;
 use super::super::bank::HOP;
-use super::super::history::EDGE;
 use super::super::tone::Pair;
 use super::audio::Audio;
 use super::{END_AFTER, edge};
