@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use stasis_bus::{Bus, BusEnded, Delivery, Forward, Settings, Stamp, Subscription, Topic};
 use stasis_media::codec::EncodeSettings;
-use stasis_media::dtmf::Digit;
+use stasis_media::dtmf::{Digit, DtmfSettings};
 use stasis_media::event::{DtmfReceived, ReceiveSummary, RtpReceived};
 use stasis_media::io::{
     BridgeSettings, ControlError, Media, MediaSettings, RecordError, RtpLeg, sleep_until,
@@ -188,7 +188,7 @@ impl Engine {
                 self.media.add_rtp_leg(leg, topic)
             };
             let (leg, local) = patiently(add)?;
-            let detect = LegSetting::DetectDtmf(args.dtmf);
+            let detect = LegSetting::DetectDtmf(args.dtmf.then_some(DtmfSettings::DEFAULT));
             patiently(|| self.media.set(leg, detect))?;
             patiently(|| self.media.join(leg, self.rooms[part.room as usize]))?;
             self.legs.push(leg);

@@ -305,8 +305,8 @@ impl Leg {
                     publisher.publish(topic, now, DtmfAbsorbed { leg, absorbed });
                 }
             }
-            LegSetting::DetectDtmf(wanted) => {
-                self.digits.want(wanted, leg, topic, now, publisher);
+            LegSetting::DetectDtmf(settings) => {
+                self.digits.detect(settings, leg, topic, now, publisher);
             }
             LegSetting::DetectTalk(settings) => {
                 let ended = self.talk.set(settings.unwrap_or_default());

@@ -9,7 +9,7 @@ use common::room::{Phone, Room, SILENCE, Tone, db, join, peak_of, read_all};
 use stasis_bus::PullSubscription;
 use stasis_media::bridge::{BridgeKind, RateChange, Tap};
 use stasis_media::codec::Codec;
-use stasis_media::dtmf::{Absorb, Digit, ToneGenerator};
+use stasis_media::dtmf::{Absorb, Dbm0, Digit, DtmfSettings, ToneGenerator};
 use stasis_media::engine::{Order, Retired};
 use stasis_media::event::{
     BridgeRateChanged, DtmfAbsorbed, DtmfBegan, DtmfReceived, GainChanged, Moved, Muted,
@@ -230,12 +230,38 @@ fn absorbed_digits_are_told_of_and_reach_nobody() {
 }
 
 #[test]
+fn a_leg_is_listened_to_by_the_settings_that_it_was_given_last() {
+    let mut room = Room::new();
+    let mut events = room.topic.subscribe().capacity(256).pull().unwrap();
+    let bridge = room.add_bridge(0, NARROW);
+    let mut phones = phones(&mut room, 1, bridge, NARROW);
+    let by = [DtmfSettings::STRICT, DtmfSettings::RELAXED, DtmfSettings::DEFAULT];
+    for (settings, digit) in by.into_iter().zip(Digit::ALL) {
+        room.set(phones[0].id, LegSetting::DetectDtmf(Some(settings)));
+        // A twist of 12 dB, which only bad telephones have.
+        let (low, high) = (Dbm0(-6.0), Dbm0(-18.0));
+        let mut singer = ToneGenerator::with_levels(digit, NARROW, 100, low, high);
+        for _ in 0..20 {
+            let mut said = SILENCE;
+            singer.fill(&mut said);
+            phones[0].say(&said, &mut room);
+            room.tick(&mut phones);
+        }
+    }
+    let mut heard = Vec::new();
+    while let Ok(delivery) = events.try_recv() {
+        heard.extend(delivery.downcast_ref::<DtmfReceived>().map(|digit| digit.digit));
+    }
+    assert_eq!(heard, [Digit::ALL[1]]);
+}
+
+#[test]
 fn a_leg_that_is_not_listened_to_has_no_digits_and_is_heard_as_always() {
     let mut room = Room::new();
     let mut events = room.topic.subscribe().capacity(256).pull().unwrap();
     let bridge = room.add_bridge(0, NARROW);
     let mut phones = phones(&mut room, 2, bridge, NARROW);
-    let detect = |wanted| LegSetting::DetectDtmf(wanted);
+    let detect = |wanted: bool| LegSetting::DetectDtmf(wanted.then_some(DtmfSettings::DEFAULT));
     let (mut began, mut digits) = (String::new(), Vec::new());
     // The ticks at which it is changed: before a digit, in the middle of one, and back.
     let changes = [(0, 0, false), (4, 0, true), (8, 8, false), (9, 8, true)];

@@ -10,7 +10,7 @@ use common::alloc::{NONE, counts_of};
 use common::room::{Phone, Room, Tone, join};
 use stasis_media::bridge::{Bridge, BridgeKind, RateChange, Tap};
 use stasis_media::codec::Codec;
-use stasis_media::dtmf::Absorb;
+use stasis_media::dtmf::{Absorb, DtmfSettings};
 use stasis_media::engine::{Order, Retired};
 use stasis_media::frame::{Frame, SampleRate};
 use stasis_media::gain::Gain;
@@ -98,7 +98,13 @@ impl Hall {
             (96, Order::Set(leader, LegSetting::Gain(Direction::Out, Gain::from_db(-3.0)))),
             (97, Order::Set(leader, LegSetting::Gain(Direction::Out, Gain::UNITY))),
             (99, Order::Set(leader, LegSetting::AbsorbDtmf(Absorb::Off))),
-            (99, Order::Set(leader, LegSetting::DetectDtmf(round % 2 == 1))),
+            (
+                99,
+                Order::Set(
+                    leader,
+                    LegSetting::DetectDtmf((round % 2 == 1).then_some(DtmfSettings::STRICT)),
+                ),
+            ),
             (100, Order::Music(self.holding.into(), Some(sound(WIDE, NARROW)))),
             (125, Order::Set(leader, LegSetting::Role(Role::Announcer))),
             (130, Order::Play(self.holding.into(), sound(NARROW, NARROW))),

@@ -100,6 +100,11 @@ impl Detector {
         }
     }
 
+    /// Changes what is taken for a digit from here on. One that is under way is left alone.
+    pub fn set(&mut self, settings: &DtmfSettings) {
+        self.limits = Limits::new(settings);
+    }
+
     /// Listens to the next `samples`, and calls `on` with what they reveal, in order.
     ///
     /// The outcome does not depend on how a stream is cut into chunks.

@@ -70,15 +70,19 @@ impl Digits {
         heard.samples().iter().all(|&sample| sample == 0)
     }
 
-    /// Whether digits are listened for. One that has begun when they no longer are ends there.
-    pub(super) fn want(
+    /// What is taken for a digit from here on; `None`: nothing, and one that has begun ends there.
+    pub(super) fn detect(
         &mut self,
-        wanted: bool,
+        settings: Option<DtmfSettings>,
         leg: LegId,
         topic: &Topic,
         now: Stamp,
         publisher: &mut RtPublisher,
     ) {
+        if let (Some(detector), Some(settings)) = (&mut self.detector, &settings) {
+            detector.set(settings);
+        }
+        let wanted = settings.is_some();
         if std::mem::replace(&mut self.wanted, wanted) && !wanted {
             self.hear(Err(FORGOTTEN), now, &mut tell(leg, topic, now, publisher));
         }

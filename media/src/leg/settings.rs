@@ -1,6 +1,6 @@
 //! What can be set on a leg while it talks.
 
-use crate::dtmf::Absorb;
+use crate::dtmf::{Absorb, DtmfSettings};
 use crate::gain::Gain;
 use crate::talk::TalkSettings;
 
@@ -45,11 +45,11 @@ pub enum LegSetting {
     /// the whole of them; then all of what it says is [`SQUELCH_DELAY`](crate::dtmf::SQUELCH_DELAY)
     /// late.
     AbsorbDtmf(Absorb),
-    /// Its audio is listened to for digits, as it is when nobody says otherwise. Off, tones are sound
-    /// like any other: nobody is told of them and they are not absorbed, and a digit that has begun
-    /// ends there. That saves about half of what a G.711 leg costs. Telephone events (RFC 4733) are
-    /// told of in any case. No event tells of this setting.
-    DetectDtmf(bool),
+    /// What is taken for a digit in its audio, by default [`DtmfSettings::DEFAULT`]; `None`: it is not
+    /// listened to. Then tones are sound like any other: nobody is told of them and they are not
+    /// absorbed, and a digit that has begun ends there. Telephone events (RFC 4733) are told of in
+    /// any case. No event tells of this setting.
+    DetectDtmf(Option<DtmfSettings>),
     /// How it is listened to for talk, by default [`TalkSettings::default`]; `None`: nobody is told
     /// when it talks. A talk that has begun ends there. Who speaks in its bridge
     /// ([`ActiveSpeakerChanged`](crate::event::ActiveSpeakerChanged)) is told in any case. No event
