@@ -199,7 +199,7 @@ impl Detector {
                 return;
             }
         }
-        self.audio.take_looks(KEPT - 2);
+        self.audio.take_looks(self.audio.history.reach());
         if !self.goes_on(on) {
             self.seek(on);
         }
@@ -217,7 +217,7 @@ impl Detector {
 
     /// Two tones have ended that were too short: whether they might have been a digit.
     fn note_short(&mut self) {
-        self.audio.take_looks(KEPT - 2);
+        self.audio.take_looks(5);
         let Audio { history, bank, .. } = &self.audio;
         let might = [[2, 3, 4], [3, 4, 5]].iter().any(|looks| {
             let pair = Pair::of(history, bank, looks, self.limits.floor);
@@ -258,6 +258,7 @@ impl Detector {
         if self.candidate.is_some_and(|candidate| candidate.digit != digit) {
             self.give_up();
         }
+        self.audio.take_looks(KEPT - 2);
         let after = self.just_heard();
         let first = looks[ENOUGH - 1];
         let candidate =

@@ -18,6 +18,7 @@ const MOST_LOST: u32 = 6;
 const MOST_HOLLOW: u32 = 3;
 /// The most looks that those which agree can be among.
 const SEEN: usize = ENOUGH + MOST_LOST as usize + MOST_HOLLOW as usize;
+const SEEN_BITS: u32 = (1 << SEEN) - 1;
 /// Looks without a gap before or after one: a tone that comes and goes is none.
 const BEFORE_OR_AFTER: usize = 5;
 
@@ -70,6 +71,13 @@ impl History {
     pub(super) fn due(&self, most: usize) -> Option<usize> {
         let back = self.taken.trailing_ones() as usize;
         (back <= most).then_some(back)
+    }
+
+    /// How far back looks must be taken for [`History::witnesses`].
+    pub(super) fn reach(&self) -> usize {
+        let lost = self.known & SEEN_BITS != SEEN_BITS;
+        let most = if lost { SEEN } else { ENOUGH + MOST_HOLLOW as usize };
+        most - 1
     }
 
     /// The look `back` hops ago is taken.

@@ -174,7 +174,10 @@ impl Samples {
                 Samples::Int(1) => {
                     out.extend(own.filter_map(|b| Some((i16::from(*b.first()?) - 128) << 8)));
                 }
-                // By far the most files are of this kind.
+                // By far the most files are of this kind, and mono.
+                Samples::Int(2) if channels == 1 => {
+                    out.extend(bytes.as_chunks().0.iter().map(|bytes| i16::from_le_bytes(*bytes)));
+                }
                 Samples::Int(2) => {
                     let frames = bytes.as_chunks::<2>().0.chunks_exact(channels);
                     out.extend(frames.map(|frame| i16::from_le_bytes(frame[channel])));
