@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 
-use crate::dtmf::{Absorb, Dbm0, Digit};
+use crate::dtmf::{Absorb, Dbm0, Digit, Rejections};
 use crate::frame::SampleRate;
 use crate::gain::Gain;
 use crate::id::{BridgeId, LegId, PlaybackId, Target};
@@ -246,6 +246,17 @@ pub struct ToneEnded {
     pub tone: ToneName,
     /// From the beginning of its first sound to the end of its last, in milliseconds.
     pub duration_ms: u32,
+}
+
+/// How often two tones in a leg's audio were taken for no digit, by reason, since its beginning. Comes
+/// with the next [`RtpReceived`] when there were more. Speech has some now and then; a caller whose
+/// keys are not heard has one for each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DtmfRejected {
+    /// Whose.
+    pub leg: LegId,
+    /// By reason.
+    pub counts: Rejections,
 }
 
 /// A digit could not be sent: too many wait already, or the leg is a sound device.

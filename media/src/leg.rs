@@ -29,8 +29,8 @@ use crate::device::DeviceEdge;
 use crate::dtmf::Digit;
 use crate::engine::{Outside, Retired};
 use crate::event::{
-    DeviceSlipped, DtmfAbsorbed, DtmfNotSent, GainChanged, HoldChanged, Muted, RoleChanged,
-    RtpReceived, RtpSent, SnoopEnded, SourceLearned, TalkingStarted, TalkingStopped,
+    DeviceSlipped, DtmfAbsorbed, DtmfNotSent, DtmfRejected, GainChanged, HoldChanged, Muted,
+    RoleChanged, RtpReceived, RtpSent, SnoopEnded, SourceLearned, TalkingStarted, TalkingStopped,
 };
 use crate::frame::{Frame, SampleRate};
 use crate::gain::Fader;
@@ -654,6 +654,9 @@ impl Leg {
                 let received = RtpReceived { leg, stats: rtp.receiver.stats().into() };
                 publisher.publish(&self.topic, now, received);
                 publisher.publish(&self.topic, now, RtpSent { leg, stats: rtp.sender.stats() });
+                if let Some(counts) = self.digits.new_rejections() {
+                    publisher.publish(&self.topic, now, DtmfRejected { leg, counts });
+                }
             }
             Edge::Snoop(_) => {}
             Edge::Device(device) => {

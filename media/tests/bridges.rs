@@ -9,11 +9,11 @@ use common::room::{Phone, Room, SILENCE, Tone, db, join, peak_of, read_all};
 use stasis_bus::PullSubscription;
 use stasis_media::bridge::{BridgeKind, RateChange, Tap};
 use stasis_media::codec::Codec;
-use stasis_media::dtmf::{Absorb, Dbm0, Digit, DtmfSettings, ToneGenerator};
+use stasis_media::dtmf::{Absorb, Dbm0, Digit, DtmfSettings, Rejection, ToneGenerator};
 use stasis_media::engine::{Order, Retired};
 use stasis_media::event::{
-    BridgeRateChanged, DtmfAbsorbed, DtmfBegan, DtmfReceived, GainChanged, Moved, Muted,
-    RoleChanged,
+    BridgeRateChanged, DtmfAbsorbed, DtmfBegan, DtmfReceived, DtmfRejected, GainChanged, Moved,
+    Muted, RoleChanged,
 };
 use stasis_media::frame::{Frame, SampleRate};
 use stasis_media::gain::Gain;
@@ -248,11 +248,18 @@ fn a_leg_is_listened_to_by_the_settings_that_it_was_given_last() {
             room.tick(&mut phones);
         }
     }
-    let mut heard = Vec::new();
+    for _ in 0..500 {
+        phones[0].say(&SILENCE, &mut room);
+        room.tick(&mut phones); // until its figures are told
+    }
+    let (mut heard, mut rejected) = (Vec::new(), Vec::new());
     while let Ok(delivery) = events.try_recv() {
         heard.extend(delivery.downcast_ref::<DtmfReceived>().map(|digit| digit.digit));
+        rejected.extend(delivery.downcast_ref::<DtmfRejected>().map(|rejected| rejected.counts));
     }
     assert_eq!(heard, [Digit::ALL[1]]);
+    let [counts] = rejected[..] else { panic!("told of once: {rejected:?}") };
+    assert_eq!((counts.count(Rejection::Twist), counts.total()), (2, 2), "{counts:?}");
 }
 
 #[test]

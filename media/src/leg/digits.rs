@@ -6,7 +6,7 @@ use std::time::Duration;
 use stasis_bus::{RtPublisher, Stamp, Topic};
 
 use super::keys::Keys;
-use crate::dtmf::{Absorb, Detector, Digit, DtmfEvent, DtmfSettings, Squelch};
+use crate::dtmf::{Absorb, Detector, Digit, DtmfEvent, DtmfSettings, Rejections, Squelch};
 use crate::event::{DtmfBegan, DtmfReceived, DtmfSource};
 use crate::frame::{Frame, SampleRate};
 use crate::id::LegId;
@@ -27,6 +27,8 @@ pub(super) struct Digits {
     /// `None` where there is nothing to listen to: a microphone has no keys.
     detector: Option<Box<Detector>>,
     keys: Keys,
+    /// Why tones were no digits, as was told last.
+    told: Rejections,
 }
 
 /// After so many ticks of silence, more of it changes nothing: 120 ms.
@@ -48,6 +50,7 @@ impl Digits {
             rate,
             detector,
             keys: Keys::new(wait.unwrap_or_default()),
+            told: Rejections::default(),
         }
     }
 
@@ -109,6 +112,12 @@ impl Digits {
         let samples = frame.samples();
         let chunk = if lost { Err(samples.len()) } else { Ok(samples) };
         self.hear(chunk, now + PERIOD, &mut tell(leg, topic, now, publisher))
+    }
+
+    /// Why tones were no digits, if there was more of that since it was last asked.
+    pub(super) fn new_rejections(&mut self) -> Option<Rejections> {
+        let counts = *self.detector.as_ref()?.rejections();
+        (std::mem::replace(&mut self.told, counts) != counts).then_some(counts)
     }
 
     /// Has the detector hear these samples, or that so many were lost. `end`: when the last of them is
