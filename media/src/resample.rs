@@ -9,11 +9,13 @@
 
 mod control;
 mod drift;
+mod fir;
 mod narrow;
 mod upsample;
 
 pub use control::{DriftControl, MAX_PPM, Side};
 pub use drift::DriftResampler;
+pub(crate) use fir::dot;
 pub(crate) use narrow::Narrow;
 pub use upsample::Upsampler;
 

@@ -1,5 +1,6 @@
 //! Down to 8 kHz, from any rate of the engine, for those who listen: sample by sample, 1 ms late.
 
+use super::fir::{dot, windowed_sinc};
 use crate::frame::SampleRate;
 
 /// Outputs that a filter is long: 2 ms. It is half of that behind.
@@ -31,9 +32,7 @@ impl Narrow {
         let taps = LENGTH * factor;
         let weight = |n: usize| {
             let x = (n as f64 + 0.5 - taps as f64 / 2.0) / factor as f64; // in outputs
-            let angle = std::f64::consts::TAU * x / LENGTH as f64;
-            let turn = std::f64::consts::PI * x * CUTOFF;
-            turn.sin() / turn * (0.42 + 0.5 * angle.cos() + 0.08 * (2.0 * angle).cos())
+            windowed_sinc(x, LENGTH as f64 / 2.0, CUTOFF)
         };
         let sum: f64 = (0..taps).map(weight).sum();
         Some(Narrow {
@@ -57,14 +56,7 @@ impl Narrow {
         }
         self.due = self.factor;
         let newest = &self.line[self.at..self.at + taps];
-        // In eight lanes, so that it vectorises.
-        let mut lanes = [0.0f32; 8];
-        for (x, weight) in newest.as_chunks::<8>().0.iter().zip(self.weights.as_chunks::<8>().0) {
-            for lane in 0..8 {
-                lanes[lane] += x[lane] * weight[lane];
-            }
-        }
-        Some(lanes.iter().sum::<f32>().round() as i16) // saturates
+        Some(dot(newest, &self.weights).round() as i16) // saturates
     }
 
     /// Inputs for one output.

@@ -4,6 +4,7 @@
 //! by packet, however long they are. That is a short filter between the samples that are there: one
 //! set of weights for each place that an output can have between two inputs.
 
+use super::fir::{dot, windowed_sinc};
 use crate::frame::SampleRate;
 
 /// Inputs that one output is made of.
@@ -62,28 +63,13 @@ impl Upsampler {
     }
 }
 
-/// In eight lanes, so that it vectorises: floats are not added in another order by themselves.
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let mut lanes = [0.0f32; 8];
-    for (a, b) in a.as_chunks().0.iter().zip(b.as_chunks().0) {
-        let (a, b): (&[f32; 8], &[f32; 8]) = (a, b);
-        for lane in 0..8 {
-            lanes[lane] += a[lane] * b[lane];
-        }
-    }
-    lanes.iter().sum()
-}
-
 /// A sinc under a Blackman window, cut into the places between two inputs; each sums to one.
 fn weights(up: usize) -> Box<[f32]> {
     let half = TAPS as f64 / 2.0;
     let weight = |place: usize, tap: usize| {
         // How far the input is from the output, in inputs. The first tap is the oldest.
         let x = tap as f64 - (half - 1.0) - place as f64 / up as f64;
-        let turn = std::f64::consts::PI * x * CUTOFF;
-        let sinc = if turn == 0.0 { 1.0 } else { turn.sin() / turn };
-        let angle = std::f64::consts::PI * x / half;
-        sinc * (0.42 + 0.5 * angle.cos() + 0.08 * (2.0 * angle).cos())
+        windowed_sinc(x, half, CUTOFF)
     };
     let mut all = Vec::with_capacity(up * TAPS);
     for place in 0..up {

@@ -12,7 +12,7 @@ use std::f64::consts::TAU;
 use realfft::num_complex::Complex32;
 
 use crate::frame::SampleRate;
-use crate::resample::Narrow;
+use crate::resample::{Narrow, dot};
 
 const RATE: f64 = 8_000.0;
 /// Samples of a hop, 5 ms.
@@ -238,19 +238,6 @@ fn turns(phase: Complex32) -> f32 {
 fn push<T: Copy>(line: &mut [T; HOPS], newest: T) {
     line.copy_within(1.., 0);
     line[HOPS - 1] = newest;
-}
-
-/// Eight sums side by side, so that the compiler may do them at once.
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let (a8, a1) = a.as_chunks::<8>();
-    let (b8, b1) = b.as_chunks::<8>();
-    let mut sums = [0.0f32; 8];
-    for (a, b) in a8.iter().zip(b8) {
-        for i in 0..8 {
-            sums[i] += a[i] * b[i];
-        }
-    }
-    sums.iter().sum::<f32>() + a1.iter().zip(b1).map(|(a, b)| a * b).sum::<f32>()
 }
 
 #[cfg(test)]
