@@ -43,8 +43,6 @@ struct Log {
     /// The detector's samples a second, and those by which it is behind the file.
     rate: f64,
     delay: f64,
-    /// Whether those are the file's.
-    is_direct: bool,
     /// Samples of the file so far.
     taken: u64,
     reported: u64,
@@ -58,16 +56,7 @@ impl Ear {
         let narrow = if hz == rate.hz() { None } else { Some(Narrow::new(hz, rate, part(hz))?) };
         let delay = narrow.as_ref().map_or(0, Narrow::delay) as f64;
         let (hz_, rate_) = (f64::from(hz), f64::from(rate.hz()));
-        let is_direct = narrow.is_none();
-        let log = Log {
-            hz: hz_,
-            rate: rate_,
-            delay,
-            is_direct,
-            taken: 0,
-            reported: 0,
-            heard: Vec::new(),
-        };
+        let log = Log { hz: hz_, rate: rate_, delay, taken: 0, reported: 0, heard: Vec::new() };
         Some(Ear { hz, detector: Detector::new(rate, settings), narrow, log })
     }
 
@@ -104,7 +93,7 @@ impl Log {
     fn note(&mut self, event: &DtmfEvent) {
         match *event {
             DtmfEvent::Begin { reported_at, .. } => {
-                self.reported = if self.is_direct { reported_at } else { self.taken };
+                self.reported = if self.rate == self.hz { reported_at } else { self.taken };
             }
             DtmfEvent::End { digit, at_sample, samples, low, high } => {
                 let start = self.ms(at_sample);

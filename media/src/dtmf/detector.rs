@@ -264,7 +264,9 @@ impl Detector {
         let candidate =
             self.candidate.get_or_insert_with(|| Candidate::new(&self.audio, &pair, first));
         let start = candidate.start;
-        if candidate.judge(&self.limits, &self.audio, &pair, looks, after).is_err() {
+        let verdict = candidate.judge(&self.limits, &self.audio, &pair, looks, after);
+        if let Err(reason) = verdict {
+            candidate.reason = reason;
             return;
         }
         self.end(on); // another digit, which this one followed without a pause

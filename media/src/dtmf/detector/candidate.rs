@@ -37,8 +37,8 @@ impl Candidate {
         Candidate { digit, start, approach: None, reason, gone: 0 }
     }
 
-    /// It is there, says `pair`, on which these looks agree: whether it is a digit. `after` is the
-    /// digit that only just ended, or not yet.
+    /// It is there, says `pair`, on which these looks agree: whether it is a digit. What is cheap is
+    /// asked first. `after` is the digit that only just ended, or not yet.
     pub(super) fn judge(
         &mut self,
         limits: &Limits,
@@ -48,28 +48,6 @@ impl Candidate {
         after: Option<Digit>,
     ) -> Result<(), Rejection> {
         self.gone = 0;
-        let verdict = self.verdict(limits, audio, pair, looks, after);
-        if let Err(reason) = verdict {
-            self.reason = reason;
-        }
-        verdict
-    }
-
-    /// It is not there in this look; whether it is gone.
-    pub(super) fn is_gone(&mut self) -> bool {
-        self.gone += 1;
-        self.gone >= END_AFTER
-    }
-
-    /// What is cheap is asked first.
-    fn verdict(
-        &mut self,
-        limits: &Limits,
-        audio: &Audio,
-        pair: &Pair,
-        looks: &[usize; ENOUGH],
-        after: Option<Digit>,
-    ) -> Result<(), Rejection> {
         judge_pair(limits, pair)?;
         // Each look is of its own hop and the one before.
         let (newest, run) = History::longest_run(looks);
@@ -80,6 +58,12 @@ impl Candidate {
             approach(audio, pair, first, is_pure(limits, &around), after)
         });
         judge_around(limits, pair, &around, approach)
+    }
+
+    /// It is not there in this look; whether it is gone.
+    pub(super) fn is_gone(&mut self) -> bool {
+        self.gone += 1;
+        self.gone >= END_AFTER
     }
 }
 
