@@ -13,7 +13,7 @@ use super::line::Fill;
 use super::must_accept::DIAL_TONES;
 use super::program::Program;
 use super::sound::{Envelope, Sound};
-use super::{Class, Plan, Take, between};
+use super::{Plan, Take, between};
 
 pub fn plan(plan: &mut Plan) {
     disturbances(plan);
@@ -24,57 +24,38 @@ pub fn plan(plan: &mut Plan) {
     combinations(plan);
 }
 
-fn add(plan: &mut Plan, category: &str, files: usize, take: impl Fn(&mut Rng) -> Take) {
-    plan.add(Class::GoalAccept, category, files, take);
-}
-
-/// Adds one whose keys are pressed plainly.
-fn add_keys(
-    plan: &mut Plan,
-    category: &str,
-    files: usize,
-    line: &[Effect],
-    keys: impl Fn(Keys, &mut Rng) -> Keys,
-) {
-    let press = |rng: &mut Rng| {
-        let nominal = Keys::new(rng);
-        keys(nominal, rng).press(rng)
-    };
-    add(plan, category, files, |rng| Take::new(press(rng)).through(line));
-}
-
 fn disturbances(plan: &mut Plan) {
     for snr_db in [12.0, 10.0, 8.0, 6.0] {
-        add_keys(plan, &format!("noise-{snr_db}dB"), 8, &[Noise { snr_db }], |keys, _| keys);
+        plan.add_keys(format!("noise-{snr_db}dB"), 8, &[Noise { snr_db }], |keys, _| keys);
     }
     for snr_db in [15.0, 10.0] {
         let name = format!("noise-pink-{snr_db}dB");
-        add_keys(plan, &name, 4, &[PinkNoise { snr_db }], |keys, _| keys);
+        plan.add_keys(&name, 4, &[PinkNoise { snr_db }], |keys, _| keys);
     }
     for db in [-20.0, -40.0] {
         let name = format!("comfort-noise{db}dB");
-        add_keys(plan, &name, 4, &[ComfortNoise { db }], |keys, _| keys.lasting(50.0));
+        plan.add_keys(&name, 4, &[ComfortNoise { db }], |keys, _| keys.lasting(50.0));
     }
     for db in [-10.0, -3.0] {
-        add_keys(plan, &format!("bursts{db}dB"), 4, &[Bursts { db }], |keys, _| keys);
+        plan.add_keys(format!("bursts{db}dB"), 4, &[Bursts { db }], |keys, _| keys);
     }
     for (name, hz) in DIAL_TONES {
         let line = [Tones { hz, db: 0.0 }];
-        add_keys(plan, &format!("dial-tone-{name}-equal"), 5, &line, |keys, _| keys);
+        plan.add_keys(format!("dial-tone-{name}-equal"), 5, &line, |keys, _| keys);
     }
     for hz in [50.0, 60.0] {
         for db in [-12.0, -6.0, 0.0] {
             let line = [Hum { hz, db }];
-            add_keys(plan, &format!("hum-{hz}Hz-{db}dB"), 4, &line, |keys, _| keys);
+            plan.add_keys(format!("hum-{hz}Hz-{db}dB"), 4, &line, |keys, _| keys);
         }
     }
     for delay_ms in [5.0, 15.0, 25.0] {
         let line = [Echo { delay_ms, db: -6.0 }];
-        add_keys(plan, &format!("echo-{delay_ms}ms-6dB"), 3, &line, |keys, _| keys);
+        plan.add_keys(format!("echo-{delay_ms}ms-6dB"), 3, &line, |keys, _| keys);
     }
     for db in [-10.0, -6.0] {
         let line = [Speech { db }];
-        add_keys(plan, &format!("speech{db}dB"), 6, &line, |keys, _| keys.lasting(80.0));
+        plan.add_keys(format!("speech{db}dB"), 6, &line, |keys, _| keys.lasting(80.0));
     }
 }
 
@@ -82,7 +63,7 @@ fn networks(plan: &mut Plan) {
     for fill in [Fill::Zeros, Fill::Repeat] {
         for ms in [60.0, 100.0] {
             let name = format!("loss-5%-{}-{ms}ms", format!("{fill:?}").to_lowercase());
-            add_keys(plan, &name, 8, &[Loss(fill)], |keys, _| keys.lasting(ms));
+            plan.add_keys(&name, 8, &[Loss(fill)], |keys, _| keys.lasting(ms));
         }
     }
     let codecs: [(&str, &[Effect]); 7] = [
@@ -95,9 +76,9 @@ fn networks(plan: &mut Plan) {
         ("g726-twice", &[Through(Program::G726), Through(Program::G726)]),
     ];
     for (name, line) in codecs {
-        add_keys(plan, &format!("tandem-{name}"), 6, line, |keys, _| keys);
+        plan.add_keys(format!("tandem-{name}"), 6, line, |keys, _| keys);
     }
-    add_keys(plan, "tandem-g711-twist-8dB", 6, &[MuLaw, ALaw, MuLaw], |keys, rng| {
+    plan.add_keys("tandem-g711-twist-8dB", 6, &[MuLaw, ALaw, MuLaw], |keys, rng| {
         keys.twisted(8.0, rng)
     });
 }
@@ -107,8 +88,8 @@ fn times(plan: &mut Plan) {
         for ms in [50.0, 100.0] {
             let spaced = move |keys: Keys| Keys { pause_ms: [pause; 2], ..keys }.lasting(ms);
             let name = format!("pause-{pause}ms-after-{ms}ms");
-            add_keys(plan, &name, 3, &[], |keys, _| spaced(keys));
-            add(plan, &format!("{name}-same-digit"), 3, |rng| {
+            plan.add_keys(&name, 3, &[], |keys, _| spaced(keys));
+            plan.add(format!("{name}-same-digit"), 3, |rng| {
                 Take::new(spaced(Keys::new(rng)).press_repeatedly(rng))
             });
         }
@@ -123,24 +104,24 @@ fn tones(plan: &mut Plan) {
         ("together", 1.8, -1.8),
     ] {
         let name = format!("frequency-1.8%-{name}");
-        add_keys(plan, &name, 3, &[], |keys, _| keys.detuned(low, high));
+        plan.add_keys(&name, 3, &[], |keys, _| keys.detuned(low, high));
     }
-    add_keys(plan, "twist-normal-9dB", 4, &[], |keys, rng| keys.twisted(9.0, rng));
-    add_keys(plan, "twist-reverse-5dB", 4, &[], |keys, rng| keys.twisted(-5.0, rng));
-    add_keys(plan, "clipping-3dBm0", 6, &[], |keys, _| keys.at(3.0));
+    plan.add_keys("twist-normal-9dB", 4, &[], |keys, rng| keys.twisted(9.0, rng));
+    plan.add_keys("twist-reverse-5dB", 4, &[], |keys, rng| keys.twisted(-5.0, rng));
+    plan.add_keys("clipping-3dBm0", 6, &[], |keys, _| keys.at(3.0));
     for dbm0 in [-30.0, -35.0] {
-        add_keys(plan, &format!("level{dbm0}dBm0"), 4, &[], |keys, _| keys.at(dbm0));
+        plan.add_keys(format!("level{dbm0}dBm0"), 4, &[], |keys, _| keys.at(dbm0));
     }
-    add_keys(plan, "clock-drift-500ppm", 4, &[], |keys, _| keys.detuned(1.55, 1.55));
+    plan.add_keys("clock-drift-500ppm", 4, &[], |keys, _| keys.detuned(1.55, 1.55));
     for db in [-6.0, -3.0, 3.0, 6.0] {
-        add(plan, &format!("step{db}dB"), 2, |rng| {
+        plan.add(format!("step{db}dB"), 2, |rng| {
             let step = Envelope::Step { at_ms: between(10.0, 60.0, rng), db };
             let press = Keys::new(rng).lasting(80.0).press(rng).into_iter();
             Take::new(press.map(|sound: Sound| sound.with(step)).collect())
         });
     }
-    add_keys(plan, "band", 4, &[Band], |keys, rng| keys.twisted(6.0, rng).lasting(45.0));
-    add(plan, "decay-3dB-60ms", 4, |rng| {
+    plan.add_keys("band", 4, &[Band], |keys, rng| keys.twisted(6.0, rng).lasting(45.0));
+    plan.add("decay-3dB-60ms", 4, |rng| {
         let decaying = |sound: Sound| sound.with(Envelope::Decay { db: 3.0 });
         Take::new(Keys::new(rng).lasting(60.0).press(rng).into_iter().map(decaying).collect())
     });
@@ -151,7 +132,7 @@ fn combinations(plan: &mut Plan) {
     let noise = Noise { snr_db: 10.0 };
     let dial = Tones { hz: DIAL_TONES[0].1, db: 0.0 };
     let mut add_keys = |name: &str, line: &[Effect], keys: &dyn Fn(Keys, &mut Rng) -> Keys| {
-        add_keys(plan, &format!("both-{name}"), 4, line, keys);
+        plan.add_keys(format!("both-{name}"), 4, line, keys);
     };
     add_keys("noise-8-40ms", &[Noise { snr_db: 8.0 }], &|k, _| k.lasting(40.0));
     add_keys("noise-10-twist-8", from_ref(&noise), &|k, rng| k.twisted(8.0, rng));
@@ -172,12 +153,12 @@ fn combinations(plan: &mut Plan) {
 /// Other sample rates, each with noise and at the edge of something.
 fn rates(plan: &mut Plan) {
     for hz in [16_000, 44_100, 48_000] {
-        add(plan, &format!("rate-{hz}-noise-10dB"), 2, |rng| {
+        plan.add(format!("rate-{hz}-noise-10dB"), 2, |rng| {
             let float = rng.bool();
             let keys = Keys::new(rng).lasting(60.0).press(rng);
             Take { hz, float, ..Take::new(keys).through([Noise { snr_db: 10.0 }]) }
         });
-        add(plan, &format!("rate-{hz}-twist-frequency"), 2, |rng| {
+        plan.add(format!("rate-{hz}-twist-frequency"), 2, |rng| {
             let percent = between(-1.7, 1.7, rng);
             let keys = Keys::new(rng).twisted(8.5, rng).detuned(percent, -percent);
             Take { hz, ..Take::new(keys.lasting(45.0).press(rng)) }

@@ -6,37 +6,39 @@ use super::keys::Keys;
 use super::line::Effect::Noise;
 use super::must_accept::DIRECTIONS;
 use super::sound::{Envelope, Sound};
-use super::{Class, Plan, Take, between};
+use super::{Plan, Take, between};
 
 pub fn plan(plan: &mut Plan) {
     for (name, [low, high]) in DIRECTIONS {
-        add(plan, &format!("frequency-3%-{name}"), 1, |rng| {
+        plan.add_sounds(format!("frequency-3%-{name}"), 1, |rng| {
             let keys = Keys { count: 16, ..Keys::new(rng) };
             keys.detuned(3.0 * low, 3.0 * high).press(rng)
         });
     }
     for ms in [24.0, 25.0] {
         let keys = |rng: &mut Rng| Keys::new(rng).lasting(ms).press(rng);
-        add(plan, &format!("duration-{ms}ms"), 2, keys);
-        plan.add(Class::GoalReject, format!("duration-{ms}ms-noise"), 2, |rng| {
+        plan.add_sounds(format!("duration-{ms}ms"), 2, keys);
+        plan.add(format!("duration-{ms}ms-noise"), 2, |rng| {
             Take::new(keys(rng)).through([Noise { snr_db: 15.0 }])
         });
     }
     for (name, db) in [("normal-10.5", 10.5), ("reverse-7.5", -7.5)] {
-        add(plan, &format!("twist-{name}dB"), 1, |rng| Keys::new(rng).twisted(db, rng).press(rng));
+        plan.add_sounds(format!("twist-{name}dB"), 1, |rng| {
+            Keys::new(rng).twisted(db, rng).press(rng)
+        });
     }
     let enveloped = |envelope, rng: &mut Rng| {
         let keys = Keys::new(rng).lasting(100.0).press(rng).into_iter();
         keys.map(|sound: Sound| sound.with(envelope)).collect()
     };
-    add(plan, "gaps-4ms-in-10ms", 3, |rng| {
+    plan.add_sounds("gaps-4ms-in-10ms", 3, |rng| {
         enveloped(Envelope::Gaps { every_ms: 10.0, ms: 4.0 }, rng)
     });
     for hz in [40.0, 60.0, 80.0] {
         let envelope = Envelope::Modulated { hz };
-        add(plan, &format!("modulated-{hz}Hz"), 1, |rng| enveloped(envelope, rng));
+        plan.add_sounds(format!("modulated-{hz}Hz"), 1, |rng| enveloped(envelope, rng));
     }
-    add(plan, "sweeping", 3, |rng| {
+    plan.add_sounds("sweeping", 3, |rng| {
         Keys::new(rng)
             .lasting(100.0)
             .press(rng)
@@ -44,10 +46,6 @@ pub fn plan(plan: &mut Plan) {
             .map(|sound| sweeping(sound, rng))
             .collect()
     });
-}
-
-fn add(plan: &mut Plan, category: &str, files: usize, sounds: impl Fn(&mut Rng) -> Vec<Sound>) {
-    plan.add(Class::GoalReject, category, files, |rng| Take::new(sounds(rng)));
 }
 
 /// Both tones sweep over their nominal frequencies, by 10 to 16 % in all.

@@ -22,6 +22,7 @@ pub mod voices;
 use fastrand::Rng;
 use stasis_media::dtmf::Digit;
 
+use keys::Keys;
 use line::{Effect, Reference, Tape};
 use sound::Sound;
 
@@ -103,10 +104,13 @@ pub struct Recording {
 
 /// All cases, those of a program that is not installed left out.
 pub fn cases() -> Vec<Case> {
-    let mut plan = Plan::default();
+    let mut plan = Plan { class: Class::MustAccept, cases: Vec::new() };
     must_accept::plan(&mut plan);
+    plan.class = Class::MustReject;
     must_reject::plan(&mut plan);
+    plan.class = Class::GoalAccept;
     goal_accept::plan(&mut plan);
+    plan.class = Class::GoalReject;
     goal_reject::plan(&mut plan);
     let installed = program::is_installed();
     plan.cases.retain(|case| installed || !case.needs_program());
@@ -114,8 +118,9 @@ pub fn cases() -> Vec<Case> {
 }
 
 /// Collects cases.
-#[derive(Default)]
 pub struct Plan {
+    /// Of those that come next.
+    class: Class,
     cases: Vec<Case>,
 }
 
@@ -123,16 +128,41 @@ impl Plan {
     /// Adds `files` cases of a category, each made by `take` with a random generator of its own.
     pub fn add(
         &mut self,
-        class: Class,
         category: impl AsRef<str>,
         files: usize,
         take: impl Fn(&mut Rng) -> Take,
     ) {
+        let class = self.class;
         let category = format!("{}/{}", class.name(), category.as_ref());
         for number in 0..files {
             let take = take(&mut seeded(&format!("{category} plan {number}")));
             self.cases.push(Case { class, category: category.clone(), number, take });
         }
+    }
+
+    /// Adds a category of keys, pressed plainly but for what `keys` makes of them.
+    pub fn add_keys(
+        &mut self,
+        category: impl AsRef<str>,
+        files: usize,
+        line: &[Effect],
+        keys: impl Fn(Keys, &mut Rng) -> Keys,
+    ) {
+        let press = |rng: &mut Rng| {
+            let nominal = Keys::new(rng);
+            keys(nominal, rng).press(rng)
+        };
+        self.add(category, files, |rng| Take::new(press(rng)).through(line));
+    }
+
+    /// Adds a category of sounds, on a line without effect.
+    pub fn add_sounds(
+        &mut self,
+        category: impl AsRef<str>,
+        files: usize,
+        sounds: impl Fn(&mut Rng) -> Vec<Sound>,
+    ) {
+        self.add(category, files, |rng| Take::new(sounds(rng)));
     }
 }
 

@@ -6,7 +6,7 @@ use fastrand::Rng;
 use super::keys::Keys;
 use super::line::Effect::{self, ALaw, Echo, MuLaw, Noise, Tones};
 use super::sound::Sound;
-use super::{Class, Plan, Take, between};
+use super::{Plan, Take, between};
 
 /// The dial tones of E.180 that are most in use.
 pub const DIAL_TONES: [(&str, &[f64]); 4] = [
@@ -36,66 +36,43 @@ pub fn plan(plan: &mut Plan) {
     combinations(plan);
 }
 
-fn add(plan: &mut Plan, category: &str, files: usize, take: impl Fn(&mut Rng) -> Take) {
-    plan.add(Class::MustAccept, category, files, take);
-}
-
-/// Adds one whose keys are pressed plainly.
-fn add_keys(
-    plan: &mut Plan,
-    category: &str,
-    files: usize,
-    line: &[Effect],
-    keys: impl Fn(Keys, &mut Rng) -> Keys,
-) {
-    let press = |rng: &mut Rng| {
-        let nominal = Keys::new(rng);
-        keys(nominal, rng).press(rng)
-    };
-    add(plan, category, files, |rng| Take::new(press(rng)).through(line));
-}
-
 fn tones(plan: &mut Plan) {
-    add_keys(plan, "nominal", 4, &[], |keys, _| keys);
+    plan.add_keys("nominal", 4, &[], |keys, _| keys);
     for (name, [low, high]) in DIRECTIONS {
-        add_keys(plan, &format!("frequency-1.5%-{name}"), 2, &[], |keys, _| {
+        plan.add_keys(format!("frequency-1.5%-{name}"), 2, &[], |keys, _| {
             keys.detuned(1.5 * low, 1.5 * high)
         });
     }
     for db in [0.0, 2.0, 4.0, 6.0, 8.0] {
-        add_keys(plan, &format!("twist-normal-{db}dB"), 2, &[], |keys, rng| keys.twisted(db, rng));
+        plan.add_keys(format!("twist-normal-{db}dB"), 2, &[], |keys, rng| keys.twisted(db, rng));
     }
     for db in [2.0, 4.0] {
-        add_keys(plan, &format!("twist-reverse-{db}dB"), 3, &[], |keys, rng| {
-            keys.twisted(-db, rng)
-        });
+        plan.add_keys(format!("twist-reverse-{db}dB"), 3, &[], |keys, rng| keys.twisted(-db, rng));
     }
     for (law, name) in [(MuLaw, "ulaw"), (ALaw, "alaw")] {
         let line = [law];
-        add_keys(plan, &format!("twist-normal-8dB-{name}"), 2, &line, |k, rng| k.twisted(8.0, rng));
-        add_keys(plan, &format!("twist-reverse-4dB-{name}"), 2, &line, |k, rng| {
-            k.twisted(-4.0, rng)
-        });
-        add_keys(plan, name, 2, &line, |keys, _| keys);
+        plan.add_keys(format!("twist-normal-8dB-{name}"), 2, &line, |k, rng| k.twisted(8.0, rng));
+        plan.add_keys(format!("twist-reverse-4dB-{name}"), 2, &line, |k, rng| k.twisted(-4.0, rng));
+        plan.add_keys(name, 2, &line, |keys, _| keys);
     }
     for dbm0 in [-25.0, -20.0, -15.0, -10.0, -6.0, -3.0, -1.0, 0.0] {
-        add_keys(plan, &format!("level-{dbm0}dBm0"), 2, &[], |keys, _| keys.at(dbm0));
+        plan.add_keys(format!("level-{dbm0}dBm0"), 2, &[], |keys, _| keys.at(dbm0));
     }
 }
 
 fn times(plan: &mut Plan) {
     for ms in [40.0, 50.0, 65.0, 100.0] {
-        add_keys(plan, &format!("duration-{ms}ms"), 3, &[], |keys, _| keys.lasting(ms));
+        plan.add_keys(format!("duration-{ms}ms"), 3, &[], |keys, _| keys.lasting(ms));
     }
-    add_keys(plan, "duration-40ms-pause-40ms", 3, &[], |keys, _| keys.lasting(40.0).spaced(40.0));
+    plan.add_keys("duration-40ms-pause-40ms", 3, &[], |keys, _| keys.lasting(40.0).spaced(40.0));
     for pause in [40.0, 45.0, 60.0] {
-        add(plan, &format!("same-digit-pause-{pause}ms"), 3, |rng| {
+        plan.add(format!("same-digit-pause-{pause}ms"), 3, |rng| {
             let ms = between(40.0, 80.0, rng);
             Take::new(Keys::new(rng).lasting(ms).spaced(pause).press_repeatedly(rng))
         });
     }
     for ms in [60.0, 80.0, 100.0, 120.0] {
-        add(plan, &format!("interruption-10ms-in-{ms}ms"), 6, |rng| {
+        plan.add(format!("interruption-10ms-in-{ms}ms"), 6, |rng| {
             Take::new(Keys::new(rng).lasting(ms).press_interrupted(rng))
         });
     }
@@ -103,18 +80,18 @@ fn times(plan: &mut Plan) {
 
 fn lines(plan: &mut Plan) {
     for snr_db in [15.0, 20.0, 30.0] {
-        add_keys(plan, &format!("noise-{snr_db}dB"), 4, &[Noise { snr_db }], |keys, _| keys);
+        plan.add_keys(format!("noise-{snr_db}dB"), 4, &[Noise { snr_db }], |keys, _| keys);
     }
     for delay_ms in [5.0, 10.0, 15.0, 20.0, 25.0] {
         for db in [-10.0, -13.0, -16.0] {
             let line = [Echo { delay_ms, db }];
-            add_keys(plan, &format!("echo-{delay_ms}ms{db}dB"), 1, &line, |keys, _| keys);
+            plan.add_keys(format!("echo-{delay_ms}ms{db}dB"), 1, &line, |keys, _| keys);
         }
     }
     for (name, hz) in DIAL_TONES {
         for db in [-6.0, -9.0, -12.0, -15.0] {
             let line = [Tones { hz, db }];
-            add_keys(plan, &format!("dial-tone-{name}{db}dB"), 2, &line, |keys, _| keys);
+            plan.add_keys(format!("dial-tone-{name}{db}dB"), 2, &line, |keys, _| keys);
         }
     }
 }
@@ -122,7 +99,7 @@ fn lines(plan: &mut Plan) {
 fn rates(plan: &mut Plan) {
     for (hz, float) in [(16_000, false), (44_100, false), (48_000, false), (48_000, true)] {
         let name = format!("rate-{hz}{}", if float { "-float" } else { "" });
-        add(plan, &name, 2, |rng| {
+        plan.add(&name, 2, |rng| {
             let keys = Keys::new(rng).lasting(50.0).press(rng);
             Take { hz, float, ..Take::new(keys).through([Noise { snr_db: 30.0 }]) }
         });
@@ -135,7 +112,7 @@ fn combinations(plan: &mut Plan) {
     const NOISE: Effect = Noise { snr_db: 15.0 };
     let noisy: &[Effect] = &[NOISE];
     let mut add_keys = |name: &str, line: &[Effect], keys: &dyn Fn(Keys, &mut Rng) -> Keys| {
-        add_keys(plan, &format!("both-{name}"), FILES, line, keys);
+        plan.add_keys(format!("both-{name}"), FILES, line, keys);
     };
     add_keys("twist-8-frequency-noise", noisy, &|k, rng| k.twisted(8.0, rng).detuned(1.5, -1.5));
     add_keys("twist-8-40ms-frequency", &[], &|k, rng| {
@@ -167,17 +144,17 @@ fn combinations(plan: &mut Plan) {
     add_keys("dial-tone-frequency-noise", &[dial, Noise { snr_db: 20.0 }], &|k, _| {
         k.detuned(1.5, 1.5)
     });
-    add(plan, "both-interruption-noise", FILES, |rng| {
+    plan.add("both-interruption-noise", FILES, |rng| {
         Take::new(Keys::new(rng).lasting(80.0).press_interrupted(rng)).through([NOISE])
     });
-    add(plan, "both-interruption-twist-8-ulaw", FILES, |rng| {
+    plan.add("both-interruption-twist-8-ulaw", FILES, |rng| {
         let keys = Keys::new(rng).twisted(8.0, rng).lasting(80.0);
         Take::new(keys.press_interrupted(rng)).through([MuLaw])
     });
-    add(plan, "both-same-digit-noise", FILES, |rng| {
+    plan.add("both-same-digit-noise", FILES, |rng| {
         Take::new(Keys::new(rng).lasting(50.0).spaced(40.0).press_repeatedly(rng)).through([NOISE])
     });
-    add(plan, "both-anything", 2 * FILES, |rng| {
+    plan.add("both-anything", 2 * FILES, |rng| {
         let sounds: Vec<Sound> = (0..32).flat_map(|_| anything(rng)).collect();
         Take::new(sounds).through([MuLaw])
     });

@@ -7,7 +7,7 @@ use super::keys::Keys;
 use super::line::Effect::{ALaw, MuLaw, Noise};
 use super::must_accept::{DIAL_TONES, DIRECTIONS};
 use super::sound::{Envelope, Sine, Sound, Source};
-use super::{Class, Plan, Take, between, shuffled};
+use super::{Plan, Take, between, shuffled};
 
 pub const LOW_HZ: [f64; 4] = [697.0, 770.0, 852.0, 941.0];
 pub const HIGH_HZ: [f64; 4] = [1_209.0, 1_336.0, 1_477.0, 1_633.0];
@@ -20,25 +20,11 @@ pub fn plan(plan: &mut Plan) {
     signals(plan);
 }
 
-fn add(plan: &mut Plan, category: &str, files: usize, take: impl Fn(&mut Rng) -> Take) {
-    plan.add(Class::MustReject, category, files, take);
-}
-
-/// Adds a category of sounds, on a line without effect.
-fn add_sounds(
-    plan: &mut Plan,
-    category: &str,
-    files: usize,
-    sounds: impl Fn(&mut Rng) -> Vec<Sound>,
-) {
-    add(plan, category, files, |rng| Take::new(sounds(rng)));
-}
-
 /// Digits with one thing wrong.
 fn digits(plan: &mut Plan) {
     for percent in [3.5, 4.0, 5.0] {
         for (name, [low, high]) in DIRECTIONS {
-            add_sounds(plan, &format!("frequency-{percent}%-{name}"), 1, |rng| {
+            plan.add_sounds(format!("frequency-{percent}%-{name}"), 1, |rng| {
                 let keys = Keys { count: 16, ..Keys::new(rng) };
                 keys.lasting(80.0).detuned(percent * low, percent * high).press(rng)
             });
@@ -47,8 +33,8 @@ fn digits(plan: &mut Plan) {
     for ms in [10.0, 15.0, 20.0, 23.0] {
         for (edge, ramp_ms) in [("abrupt", 0.0), ("ramped", 2.0)] {
             let keys = |rng: &mut Rng| Keys { ramp_ms, ..Keys::new(rng) }.lasting(ms).press(rng);
-            add_sounds(plan, &format!("duration-{ms}ms-{edge}"), 2, keys);
-            add(plan, &format!("duration-{ms}ms-{edge}-noise"), 2, |rng| {
+            plan.add_sounds(format!("duration-{ms}ms-{edge}"), 2, keys);
+            plan.add(format!("duration-{ms}ms-{edge}-noise"), 2, |rng| {
                 Take::new(keys(rng)).through([Noise { snr_db: 15.0 }])
             });
         }
@@ -56,14 +42,14 @@ fn digits(plan: &mut Plan) {
     for db in [12.0, 14.0, 16.0, -9.0, -11.0] {
         let direction = if db > 0.0 { "normal" } else { "reverse" };
         let name = format!("twist-{direction}-{}dB", f64::abs(db));
-        add_sounds(plan, &name, 1, |rng| Keys::new(rng).twisted(db, rng).press(rng));
+        plan.add_sounds(&name, 1, |rng| Keys::new(rng).twisted(db, rng).press(rng));
     }
     for dbm0 in [-56.0, -60.0] {
         let keys = |rng: &mut Rng| Keys::new(rng).at(dbm0).lasting(100.0).press(rng);
-        add_sounds(plan, &format!("level{dbm0}dBm0"), 1, keys);
+        plan.add_sounds(format!("level{dbm0}dBm0"), 1, keys);
     }
     for (law, name) in [(MuLaw, "ulaw"), (ALaw, "alaw")] {
-        add(plan, &format!("twist-reverse-9dB-{name}"), 1, |rng| {
+        plan.add(format!("twist-reverse-9dB-{name}"), 1, |rng| {
             Take::new(Keys::new(rng).twisted(-9.0, rng).press(rng)).through([law.clone()])
         });
     }
@@ -72,14 +58,14 @@ fn digits(plan: &mut Plan) {
 /// A digit and one more tone, as loud or 3 dB below.
 fn third_tones(plan: &mut Plan) {
     for db in [0.0, -3.0] {
-        add_sounds(plan, &format!("third-tone-of-a-group{db}dB"), 2, |rng| {
+        plan.add_sounds(format!("third-tone-of-a-group{db}dB"), 2, |rng| {
             with_third(db, rng, |digit, rng| {
                 let group = if rng.bool() { LOW_HZ } else { HIGH_HZ };
                 let others: Vec<f64> = group.into_iter().filter(|&hz| !is_of(digit, hz)).collect();
                 others[rng.usize(..others.len())]
             })
         });
-        add_sounds(plan, &format!("third-tone-anywhere{db}dB"), 2, |rng| {
+        plan.add_sounds(format!("third-tone-anywhere{db}dB"), 2, |rng| {
             with_third(db, rng, |digit, rng| {
                 let mut hz = 0.0;
                 while hz == 0.0 || is_of(digit, hz) {
@@ -124,7 +110,7 @@ fn pairs(plan: &mut Plan) {
 }
 
 fn add_pairs(plan: &mut Plan, category: &str, pairs: Vec<[f64; 2]>) {
-    add_sounds(plan, category, 3, |rng| {
+    plan.add_sounds(category, 3, |rng| {
         let mut pairs: Vec<_> = pairs.iter().cycle().take(pairs.len().max(12)).collect();
         rng.shuffle(&mut pairs);
         let dbm0 = between(-18.0, -5.0, rng);
@@ -145,11 +131,11 @@ pub fn is_digit([low, high]: [f64; 2], share: f64) -> bool {
 
 fn single_tones(plan: &mut Plan) {
     for hz in LOW_HZ.into_iter().chain(HIGH_HZ) {
-        add_sounds(plan, &format!("single-tone-{hz}"), 1, |rng| {
+        plan.add_sounds(format!("single-tone-{hz}"), 1, |rng| {
             (0..8).map(|_| steady(&[hz], between(-25.0, 0.0, rng), 150.0)).collect()
         });
     }
-    add_sounds(plan, "single-tone-anywhere", 2, |rng| {
+    plan.add_sounds("single-tone-anywhere", 2, |rng| {
         let tone = |_| steady(&[between(300.0, 3_400.0, rng)], between(-25.0, 0.0, rng), 150.0);
         (0..32).map(tone).collect()
     });
@@ -159,27 +145,27 @@ fn single_tones(plan: &mut Plan) {
 fn signals(plan: &mut Plan) {
     let busy: [&[f64]; 5] =
         [&[480.0, 620.0], &[440.0, 480.0], &[425.0], &[400.0], &[950.0, 1_400.0, 1_800.0]];
-    add_sounds(plan, "call-progress", 2, |rng| {
+    plan.add_sounds("call-progress", 2, |rng| {
         let all: Vec<_> = DIAL_TONES.map(|(_, hz)| hz).into_iter().chain(busy).collect();
         let tone = |hz: &[f64]| steady(hz, between(-20.0, -8.0, rng), 500.0);
         all.into_iter().map(tone).collect()
     });
-    add_sounds(plan, "fax", 1, |rng| {
+    plan.add_sounds("fax", 1, |rng| {
         let tone = |i: i32| {
             steady(&[[1_100.0, 2_100.0][i as usize % 2]], -10.0, between(300.0, 900.0, rng))
         };
         (0..16).map(tone).collect()
     });
-    add_sounds(plan, "noise-bursts", 2, |rng| {
+    plan.add_sounds("noise-bursts", 2, |rng| {
         let burst = |_| {
             let (dbm0, ms) = (between(-30.0, -5.0, rng), between(30.0, 400.0, rng));
             Sound::new(Source::Noise { dbm0 }, ms, 80.0)
         };
         (0..32).map(burst).collect()
     });
-    add_sounds(plan, "triads", 3, |rng| (0..32).map(|_| triad(rng)).collect());
+    plan.add_sounds("triads", 3, |rng| (0..32).map(|_| triad(rng)).collect());
     let modems = [[980.0, 1_180.0], [1_650.0, 1_850.0], [1_070.0, 1_270.0], [1_200.0, 2_200.0]];
-    add_sounds(plan, "fsk", 2, |rng| {
+    plan.add_sounds("fsk", 2, |rng| {
         let burst = |i: usize| {
             let (baud, dbm0) =
                 (if i % 4 == 3 { 1_200.0 } else { 300.0 }, between(-25.0, -5.0, rng));
