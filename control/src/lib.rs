@@ -1,0 +1,4 @@
+//! The call model: channels, bridges, endpoints and applications on the bus.
+#![forbid(unsafe_code)]
+
+pub mod dialplan;
