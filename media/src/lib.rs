@@ -13,6 +13,7 @@
 
 pub mod bridge;
 pub mod codec;
+mod cushion;
 pub mod device;
 pub mod dtmf;
 pub mod engine;

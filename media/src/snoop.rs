@@ -5,14 +5,8 @@
 //! rings, so they may be on different threads; what goes through one is a tick or two behind.
 
 use crate::bridge::{TapEnd, TapReader};
+use crate::cushion::{Cushion, RING_TICKS};
 use crate::frame::{Ptime, SampleRate};
-
-/// What a ring is to hold, in ticks: one for the unpunctual.
-const CUSHION_TICKS: usize = 1;
-/// Beyond so many ticks it is cut back.
-const TOO_FULL_TICKS: usize = 4;
-/// What a ring can hold, in ticks.
-const RING_TICKS: usize = 16;
 
 /// Which ways of a leg.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -52,8 +46,7 @@ pub struct SnoopSettings {
 pub struct SnoopEdge {
     rate: SampleRate,
     spy: Option<TapReader>,
-    /// Whether what comes is heard; it waits for a cushion first.
-    flows: bool,
+    cushion: Cushion,
     whisper: [Option<rtrb::Producer<i16>>; 2],
     ended: bool,
 }
@@ -61,7 +54,7 @@ pub struct SnoopEdge {
 impl SnoopEdge {
     /// Overhears what comes by `spy`, at `rate`. Allocates.
     pub fn new(rate: SampleRate, spy: Option<TapReader>) -> Self {
-        SnoopEdge { rate, spy, flows: false, whisper: [None, None], ended: false }
+        SnoopEdge { rate, spy, cushion: Cushion::default(), whisper: [None, None], ended: false }
     }
 
     /// One more way for what it is to hear, of two; the other end of it is for
@@ -85,20 +78,15 @@ impl SnoopEdge {
             return false;
         };
         let waiting = spy.waiting() / out.len().max(1);
-        self.flows &= waiting > 0;
-        self.flows |= waiting > CUSHION_TICKS;
-        if !self.flows {
+        let Some(too_old) = self.cushion.next(waiting) else {
             if waiting == 0 {
                 spy.read(out); // it may be the end
             }
             out.fill(0);
             return false;
-        }
-        if waiting > TOO_FULL_TICKS {
-            // What is too old is left out.
-            for _ in CUSHION_TICKS + 1..waiting {
-                spy.read(out);
-            }
+        };
+        for _ in 0..too_old {
+            spy.read(out);
         }
         let read = spy.read(out);
         out[read..].fill(0);
