@@ -259,7 +259,8 @@ pub struct DtmfRejected {
     pub counts: Rejections,
 }
 
-/// A digit could not be sent: too many wait already, or the leg is a sound device.
+/// A digit could not be sent: too many wait already (press it again later), or nobody is there who could
+/// take it: the leg is a sound device, a snoop, or one of a pair whose other is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DtmfNotSent {
     /// To whom.

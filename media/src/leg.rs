@@ -1,7 +1,7 @@
 //! A leg: one party's connection to the engine.
 //!
 //! Its edge brings in audio and takes out audio, at the edge's own rate: an RTP stream, or a sound
-//! device. The leg listens to what comes in (talk, digits: `digits`), makes of it what the others
+//! device, another leg. The leg listens to what comes in (talk, digits: `digits`), makes of it what the others
 //! are to hear (`voice`), and brings that to its bridge and back by a lane (`lane`).
 
 mod digits;
@@ -35,6 +35,7 @@ use crate::event::{
 use crate::frame::{Frame, SampleRate};
 use crate::gain::Fader;
 use crate::id::{BridgeId, LegId, Target};
+use crate::pair::PairEdge;
 use crate::rtp::{FrameKind, RtpEvent, RtpReceiver, RtpSender};
 use crate::snoop::SnoopEdge;
 use crate::sound::{self, Playback, Sounds, Stage};
@@ -59,6 +60,8 @@ pub enum Edge {
     Device(Box<DeviceEdge>),
     /// Another leg, which is snooped on.
     Snoop(Box<SnoopEdge>),
+    /// The other leg of a pair.
+    Pair(Box<PairEdge>),
 }
 
 /// The RTP streams of a leg.
@@ -171,7 +174,7 @@ impl Leg {
             talk: TalkDetector::new(TalkSettings::default()),
             loudness: Dbov::SILENCE,
             tones: Tones::default(),
-            digits: Digits::new(edge.wait(), rate),
+            digits: Digits::new(edge.wait(), rate, edge.has_party()),
             edge,
             // Not all legs report in the same tick.
             report_in: 1 + id.serial().wrapping_mul(37) % REPORT_TICKS,
@@ -346,7 +349,8 @@ impl Leg {
         }
     }
 
-    /// Sends a digit to the party, as telephone events, or says that it cannot be sent.
+    /// Sends a digit to the party, as telephone events, or to the other leg of the pair; or says that it
+    /// cannot be sent.
     pub(crate) fn press(
         &mut self,
         digit: Digit,
@@ -356,6 +360,7 @@ impl Leg {
     ) {
         let pressed = match &mut self.edge {
             Edge::Rtp(rtp) => rtp.sender.press(digit, duration).is_ok(),
+            Edge::Pair(pair) => pair.press(digit, duration).is_ok(),
             Edge::Device(_) | Edge::Snoop(_) => false,
         };
         if !pressed {
@@ -520,6 +525,12 @@ impl Leg {
                 }
                 if heard { FrameKind::Voice } else { FrameKind::Silence }
             }
+            Edge::Pair(pair) => {
+                let mut on = report_rtp(self.id, &self.topic, now, &mut self.digits, publisher);
+                pair.keys(now, &mut on);
+                let heard = pair.receive(self.heard.samples_mut());
+                if heard { FrameKind::Voice } else { FrameKind::Silence }
+            }
         }
     }
 
@@ -643,6 +654,7 @@ impl Leg {
             Edge::Rtp(rtp) => rtp.send(self.id, self.out.samples(), outside),
             Edge::Device(device) => device.play(self.out.samples()),
             Edge::Snoop(snoop) => snoop.hear(self.out.samples()),
+            Edge::Pair(pair) => pair.send(self.out.samples()),
         }
     }
 
@@ -658,7 +670,7 @@ impl Leg {
                     publisher.publish(&self.topic, now, DtmfRejected { leg, counts });
                 }
             }
-            Edge::Snoop(_) => {}
+            Edge::Snoop(_) | Edge::Pair(_) => {}
             Edge::Device(device) => {
                 let slips = device.slips();
                 if slips != self.slips {
@@ -688,19 +700,26 @@ impl Edge {
             Edge::Rtp(rtp) => rtp.receiver.rate(),
             Edge::Device(device) => device.rate(),
             Edge::Snoop(snoop) => snoop.rate(),
+            Edge::Pair(pair) => pair.rate(),
         }
+    }
+
+    /// Whether a party is there: its audio is listened to for keys without being asked.
+    fn has_party(&self) -> bool {
+        matches!(self, Edge::Rtp(_))
     }
 
     /// How long what comes waits before it is heard; none where no keys come.
     fn wait(&self) -> Option<Duration> {
         match self {
             Edge::Rtp(rtp) => Some(rtp.receiver.delay()),
+            Edge::Pair(_) => Some(Duration::ZERO),
             Edge::Device(_) | Edge::Snoop(_) => None,
         }
     }
 }
 
-/// Publishes what an RTP stream reveals.
+/// Publishes what an RTP stream reveals, or the other leg of a pair as one would.
 fn report_rtp<'a>(
     leg: LegId,
     topic: &'a Topic,

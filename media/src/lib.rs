@@ -24,6 +24,7 @@ mod id;
 pub mod io;
 pub mod leg;
 pub mod mix;
+pub mod pair;
 pub mod resample;
 pub mod rtp;
 pub mod schedule;

@@ -39,12 +39,13 @@ const FORGOTTEN: usize = 48_000;
 
 impl Digits {
     /// Of a leg at `rate` whose audio waits for so long before it is heard. `None`: it has no keys.
-    pub(super) fn new(wait: Option<Duration>, rate: SampleRate) -> Self {
+    /// `wanted`: whether it is listened to before that is asked for.
+    pub(super) fn new(wait: Option<Duration>, rate: SampleRate, wanted: bool) -> Self {
         let detector = wait.map(|_| Box::new(Detector::new(rate, DtmfSettings::DEFAULT)));
         Digits {
             absorb: Absorb::Off,
             squelch: Squelch::new(rate),
-            wanted: true,
+            wanted,
             silence: 0,
             taken: 0,
             rate,

@@ -82,7 +82,7 @@ impl Leg {
     pub(crate) fn payload(&self) -> &[u8] {
         match &self.edge {
             Edge::Rtp(rtp) => rtp.sender.payload(),
-            Edge::Device(_) | Edge::Snoop(_) => &[],
+            Edge::Device(_) | Edge::Snoop(_) | Edge::Pair(_) => &[],
         }
     }
 

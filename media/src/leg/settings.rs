@@ -45,10 +45,10 @@ pub enum LegSetting {
     /// the whole of them; then all of what it says is [`SQUELCH_DELAY`](crate::dtmf::SQUELCH_DELAY)
     /// late.
     AbsorbDtmf(Absorb),
-    /// What is taken for a digit in its audio, by default [`DtmfSettings::DEFAULT`]; `None`: it is not
-    /// listened to. Then tones are sound like any other: nobody is told of them and they are not
-    /// absorbed, and a digit that has begun ends there. Telephone events (RFC 4733) are told of in
-    /// any case. No event tells of this setting.
+    /// What is taken for a digit in its audio, by default [`DtmfSettings::DEFAULT`]; `None`, the default
+    /// of a [pair](crate::pair)'s legs: it is not listened to. Then tones are sound like any other: nobody
+    /// is told of them and they are not absorbed, and a digit that has begun ends there. Telephone events
+    /// (RFC 4733) are told of in any case. No event tells of this setting.
     DetectDtmf(Option<DtmfSettings>),
     /// How it is listened to for talk, by default [`TalkSettings::default`]; `None`: nobody is told
     /// when it talks. A talk that has begun ends there. Who speaks in its bridge

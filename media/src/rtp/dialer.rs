@@ -6,6 +6,7 @@
 
 use super::telephone_event::{EventPayload, MAX_SEGMENT};
 use crate::dtmf::Digit;
+use crate::schedule::PERIOD;
 use std::time::Duration;
 
 /// Keys that can wait to be sent.
@@ -14,6 +15,9 @@ pub const DIAL_QUEUE: usize = 32;
 pub const MIN_KEY: Duration = Duration::from_millis(40);
 /// The longest key sent.
 pub const MAX_KEY: Duration = Duration::from_secs(60);
+
+/// The shortest time from the end of a key to the next.
+pub const MIN_PAUSE: Duration = PERIOD.saturating_mul(ENDS as u32 - 1);
 
 /// Times that the end of a key is sent (RFC 4733 section 2.5.1.4).
 const ENDS: u8 = 3;

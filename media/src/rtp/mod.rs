@@ -52,7 +52,7 @@ mod slots;
 mod source;
 mod telephone_event;
 
-pub use dialer::{DIAL_QUEUE, Full, MAX_KEY, MIN_KEY};
+pub use dialer::{DIAL_QUEUE, Full, MAX_KEY, MIN_KEY, MIN_PAUSE};
 pub(crate) use encoders::ShareKey;
 pub use latch::TAKEOVER;
 pub use packet::{HEADER_LEN, Header, MAX_PAYLOAD, Packet, PacketError, RtpSeq, write_packet};

@@ -189,6 +189,12 @@ impl Desk {
         Some(LegId::new(slot, self.serial()))
     }
 
+    /// Names for the next two legs; none when there is no room for both.
+    pub(super) fn next_two_legs(&mut self) -> Option<[LegId; 2]> {
+        let [.., second, first] = self.legs.vacant[..] else { return None };
+        Some([first, second].map(|slot| LegId::new(slot, self.serial())))
+    }
+
     /// A name for the next bridge; none when there is no room.
     pub(super) fn next_bridge(&mut self) -> Option<BridgeId> {
         let slot = *self.bridges.vacant.last()?;

@@ -26,6 +26,8 @@ pub(super) enum Command {
     Engine(Order),
     /// A leg with its socket.
     Open(Box<Leg>, Box<RtpSocket>),
+    /// Two legs back to back.
+    OpenPair([Box<Leg>; 2]),
     /// Sends something to another thread.
     Depart(Box<Parcel>),
     /// What comes after this, for this leg or, without one, for any, is for when the parcel of this
@@ -44,7 +46,7 @@ impl Command {
             Command::Engine(order) => order.leg(),
             Command::Depart(parcel) => parcel.leg(),
             Command::Await { leg, .. } => *leg,
-            Command::Open(..) | Command::Stop => None,
+            Command::Open(..) | Command::OpenPair(_) | Command::Stop => None,
         }
     }
 }

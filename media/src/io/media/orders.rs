@@ -19,6 +19,7 @@ use crate::frame::SampleRate;
 use crate::id::{BridgeId, LegId, PlaybackId, Target};
 use crate::io::udp::RtpSocket;
 use crate::leg::{Direction, Edge, Leg, LegSetting, Rates, RtpEdge};
+use crate::pair::PairEdge;
 use crate::rtp::{RtpReceiver, RtpSender, RtpSeq};
 use crate::snoop::{SnoopDirection, SnoopEdge, SnoopSettings};
 use crate::sound::{Playback, PlaybackControl, Playlist};
@@ -183,6 +184,25 @@ impl Media {
         self.add_leg(edge, topic, |leg| Command::Engine(Order::AddLeg(leg)))
     }
 
+    /// Makes two legs at `rate`, back to back: what the one is sent to hear, and the keys that are
+    /// [pressed](Self::press) on it, the other says, and the other way round; both in no bridge yet. Each
+    /// publishes to its own topic. When one is removed, the other hears silence. See
+    /// [`pair`](crate::pair).
+    ///
+    /// # Errors
+    /// [`ControlError::Full`] or [`ControlError::Busy`]: then there is neither.
+    pub fn pair(&self, rate: SampleRate, topics: [&Topic; 2]) -> Result<[LegId; 2], ControlError> {
+        let [one, other] = PairEdge::pair(rate).map(|edge| Edge::Pair(Box::new(edge)));
+        let mut desk = self.desk();
+        let shard = desk.thread_for_next();
+        let ids = desk.next_two_legs().ok_or_else(|| self.full())?;
+        let leg = |id, edge, topic: &Topic| Box::new(Leg::new(id, edge, topic.clone()));
+        let legs = [leg(ids[0], one, topics[0]), leg(ids[1], other, topics[1])];
+        self.send(&mut desk, shard, Command::OpenPair(legs), 2)?;
+        ids.into_iter().for_each(|id| desk.open_leg(id, rate, shard));
+        Ok(ids)
+    }
+
     /// Has a leg hear, or those in its bridge hear of it, what is written into a ring at `rate`.
     fn whisper(
         &self,
@@ -311,7 +331,9 @@ impl Media {
         self.send(&mut desk, shard, Command::Engine(order), objects)
     }
 
-    /// Sends a digit to a leg's party, as telephone events.
+    /// Sends a digit to a leg's party, as telephone events, or to the other leg of its pair: it is held for
+    /// `duration` (40 ms to 60 s, brought into that range). When it cannot be sent,
+    /// [`DtmfNotSent`](crate::event::DtmfNotSent) tells of it.
     ///
     /// # Errors
     /// [`ControlError::NoLeg`] or [`ControlError::Busy`].

@@ -180,6 +180,12 @@ impl Shell {
                     self.world.open(leg.id(), socket);
                     Order::AddLeg(leg)
                 }
+                Next::Command(Command::OpenPair(legs)) => {
+                    for order in legs.map(Order::AddLeg) {
+                        self.engine.apply(order, now, publisher, &mut self.world);
+                    }
+                    continue;
+                }
                 Next::Command(Command::Depart(parcel)) => {
                     parcel.prepare(&mut self.engine, now, publisher, &mut self.world);
                     debug_assert!(self.departing.len() < self.departing.capacity());
