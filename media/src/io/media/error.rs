@@ -15,20 +15,26 @@ pub struct StartError(#[from] pub io::Error);
 #[derive(Debug, thiserror::Error)]
 pub enum ControlError {
     /// No leg of this name (any more).
-    #[error("there is no {0}")]
+    #[error(
+        "there is no {0} (any more): it was removed, or another engine has it; name one that is there"
+    )]
     NoLeg(LegId),
     /// No bridge of this name (any more).
-    #[error("there is no {0}")]
+    #[error(
+        "there is no {0} (any more): it was removed, or another engine has it; name one that is there"
+    )]
     NoBridge(BridgeId),
     /// No playback of this name (any more).
-    #[error("there is no {0} (any more)")]
+    #[error("there is no {0} (any more): it is over, or whom it was for is gone; play it again")]
     NoPlayback(PlaybackId),
     /// No thread of this number.
-    #[error("there is no thread media-{0}")]
+    #[error(
+        "there is no thread media-{0}: they are counted from 0, and the settings say how many there are"
+    )]
     NoThread(usize),
     /// There is no room for one more leg or bridge.
     #[error(
-        "the engine is full: it has room for {legs} legs and {bridges} bridges; raise the limits in its settings"
+        "the engine is full: it has room for {legs} legs and {bridges} bridges; end some calls, or raise `legs` and `bridges` in its settings"
     )]
     Full {
         /// Legs that there is room for.
