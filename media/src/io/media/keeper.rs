@@ -12,9 +12,9 @@ use super::{Media, balance};
 use crate::schedule::PERIOD;
 
 /// How often it looks.
-const PAUSE: Duration = Duration::from_millis(100);
+pub(super) const PAUSE: Duration = Duration::from_millis(100);
 /// Looks between two comparisons of the threads: a second.
-const COMPARES: u32 = 10;
+pub(super) const COMPARES: u32 = 10;
 
 /// The thread; dropping it ends it.
 pub(super) struct Keeper {
@@ -48,10 +48,10 @@ fn keep(media: &Media, stop: &AtomicBool) {
     let mut looks = 0;
     while !stop.load(Relaxed) {
         thread::park_timeout(PAUSE);
-        media.reap();
         looks += 1;
-        if looks % COMPARES == 0 {
-            media.take_mixers();
+        let compares = looks % COMPARES == 0;
+        media.look(compares);
+        if compares {
             let loads = work.loads(media);
             // What cannot be ordered now is thought about again in a second.
             let _ = media.even_out(&loads);
@@ -83,6 +83,14 @@ impl Work {
 }
 
 impl Media {
+    /// Drops what has come back, and now and then takes the mixers of bridges that are empty.
+    pub(super) fn look(&self, takes_mixers: bool) {
+        self.reap();
+        if takes_mixers {
+            self.take_mixers();
+        }
+    }
+
     /// Moves one bridge, if that makes the `loads` of the threads more even.
     fn even_out(&self, loads: &[f64]) -> Result<(), ControlError> {
         let Some((most, least)) = balance::uneven(loads) else { return Ok(()) };

@@ -4,7 +4,8 @@
 //! its bridge. The books of who is where are on this side (`desk`), orders go by rings (`orders`), and
 //! what changes threads goes by parcel (`parcel`). A thread of this side's own, the keeper, does what
 //! nobody orders: it drops what has come back, and has threads with much to do give a bridge to one with
-//! little (`balance`).
+//! little (`balance`). By hand there is no thread: a `ticker` has the engines, and whoever has it runs
+//! their ticks.
 
 mod balance;
 mod counters;
@@ -17,6 +18,7 @@ mod parcel;
 mod settings;
 mod shard;
 mod system;
+mod ticker;
 mod world;
 
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -24,11 +26,12 @@ use std::thread;
 use std::time::Duration;
 
 use stasis_bus::ring::ring;
-use stasis_bus::{Bus, Clock};
+use stasis_bus::{Bus, Clock, Stamp};
 
 pub use counters::Counters;
 pub use error::{ControlError, StartError};
 pub use settings::{BridgeRate, BridgeSettings, MediaSettings, Priority, RtpLeg};
+pub use ticker::Ticker;
 
 use crate::engine::Order;
 use crate::io::lateness::LatenessSnapshot;
@@ -37,7 +40,7 @@ use desk::Desk;
 use inbox::Command;
 use keeper::Keeper;
 use parcel::Parcel;
-use shard::{Shard, Wiring};
+use shard::{Shard, Shell, Wiring};
 
 /// Running media threads, as the control side sees them. Orders take effect within one tick. Dropping
 /// it stops the threads and waits for them.
@@ -75,6 +78,25 @@ struct Office {
     settings: MediaSettings,
     shards: Vec<Shard>,
     desk: Mutex<Desk>,
+    by_hand: bool,
+}
+
+impl Office {
+    /// For so many threads, with their own ends, which are to be run.
+    fn new(bus: &Bus, settings: MediaSettings, first: Stamp, by_hand: bool) -> (Self, Vec<Shell>) {
+        let settings = MediaSettings { threads: settings.threads.max(1), ..settings };
+        system::raise_most_files();
+        // Each leg has converters, more while the rate of its bridge changes, taps, what is played, and
+        // what listens for tones; each bridge has a mixer, seats, taps, music, playbacks and theirs; and
+        // orders and parcels are on the way.
+        let most_away = 13 * settings.legs + 30 * settings.bridges + 256 + desk::MOST_PARCELS;
+        let (outbox, returned) = ring(most_away + 1);
+        let wirings = Wiring::new(settings.threads, &outbox);
+        let make = |(number, wiring)| Shard::new(bus, number, &settings, wiring, first);
+        let (shards, shells) = wirings.into_iter().enumerate().map(make).unzip();
+        let desk = Mutex::new(Desk::new(returned, most_away, &settings));
+        (Office { clock: bus.clock(), settings, shards, desk, by_hand }, shells)
+    }
 }
 
 impl Media {
@@ -84,21 +106,48 @@ impl Media {
     /// # Errors
     /// [`StartError`] when the operating system has no thread for it.
     pub fn start(bus: &Bus, settings: MediaSettings) -> Result<Self, StartError> {
-        let settings = MediaSettings { threads: settings.threads.max(1), ..settings };
-        system::raise_most_files();
-        // Each leg has converters, more while the rate of its bridge changes, taps, what is played, and
-        // what listens for tones; each bridge has a mixer, seats, taps, music, playbacks and theirs; and
-        // orders and parcels are on the way.
-        let most_away = 13 * settings.legs + 30 * settings.bridges + 256 + desk::MOST_PARCELS;
-        let (outbox, returned) = ring(most_away + 1);
         let first = bus.clock().now() + PERIOD;
-        let wirings = Wiring::new(settings.threads, &outbox);
-        let start = |(number, wiring)| Shard::start(bus, number, &settings, wiring, first);
-        let shards = wirings.into_iter().enumerate().map(start).collect::<Result<_, _>>()?;
-        let desk = Mutex::new(Desk::new(returned, most_away, &settings));
-        let office = Arc::new(Office { clock: bus.clock(), settings, shards, desk });
+        let (mut office, shells) = Office::new(bus, settings, first, false);
+        let priority = office.settings.priority;
+        for (shard, shell) in office.shards.iter_mut().zip(shells) {
+            shard.start(shell, priority)?;
+        }
+        let office = Arc::new(office);
         let keeper = Keeper::start(Media { _keeper: None, office: office.clone() })?;
         Ok(Media { _keeper: Some(keeper), office })
+    }
+
+    /// Media without threads and without a clock: all that `settings.threads` threads and the keeper do
+    /// is done by the [`Ticker`], tick by tick, when it is told to. So an hour of calls runs in seconds,
+    /// and the same orders between the same ticks give the same samples and events. Orders take effect
+    /// with the next tick.
+    ///
+    /// [Pairs](Self::pair) stand for phones there. Sockets work, too, but their datagrams are stamped by the
+    /// real clock, and come when they come: what a jitter buffer makes of them is not the same each time.
+    ///
+    /// ```
+    /// use stasis_bus::{Bus, Settings};
+    /// use stasis_media::frame::SampleRate;
+    /// use stasis_media::io::{Media, MediaSettings};
+    ///
+    /// let bus = Bus::new(Settings::default())?;
+    /// let topic = bus.topic("calls");
+    /// let (media, mut ticker) = Media::by_hand(&bus, MediaSettings::default());
+    /// let [near, _far] = media.pair(SampleRate::Hz8000, [&topic, &topic])?;
+    /// let room = media.add_bridge(SampleRate::Hz8000, &topic)?;
+    /// media.join(near, room)?;
+    /// for _ in 0..50 { // they join, and a second passes
+    ///     ticker.tick();
+    /// }
+    /// assert_eq!(ticker.now().ms(), 1_000);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn by_hand(bus: &Bus, settings: MediaSettings) -> (Self, Ticker) {
+        let first = Stamp::ZERO + PERIOD;
+        let (office, shells) = Office::new(bus, settings, first, true);
+        let office = Arc::new(office);
+        let ticker = Ticker::new(Media { _keeper: None, office: office.clone() }, shells, first);
+        (Media { _keeper: None, office }, ticker)
     }
 
     /// How many threads there are.
@@ -135,12 +184,17 @@ impl Media {
     /// Ends the conference: everybody leaves, everything comes back and is dropped here. The
     /// threads go on with nothing to do (their own end would free their stacks; leave that to the
     /// process's, or drop this handle where a pause does no harm).
+    ///
+    /// [By hand](Self::by_hand) that is done in the next tick, and this does not wait for it.
     pub fn clear(&self) {
         // Within a tick the order is carried out; a stalled thread must not keep us for ever.
         let deadline = self.office.clock.now() + Duration::from_secs(5);
         while self.reap() > 0 && self.office.clock.now() < deadline {
             for shard in &self.office.shards {
                 let _ = shard.commands.push(Command::Stop);
+            }
+            if self.office.by_hand {
+                return;
             }
             thread::sleep(PERIOD);
         }

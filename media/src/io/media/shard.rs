@@ -2,9 +2,11 @@
 //!
 //! The thread waits for the next tick, takes in what has come from other threads, carries out the
 //! orders that have come, runs the tick, which reads the socket of each leg and sends what it is to
-//! hear, sends off what is to go to other threads, and rings the bus's bell once. Orders reach it by a lock-free ring; what it is done with comes back
-//! by another, to be dropped on the control side. The way back has more room than there can be
-//! objects over there, so it is never full.
+//! hear, sends off what is to go to other threads, and rings the bus's bell once. Orders reach it by a
+//! lock-free ring; what it is done with comes back by another, to be dropped on the control side. The
+//! way back has more room than there can be objects over there, so it is never full.
+//!
+//! All but the waiting is in `Shell::tick`, which a `Ticker` calls in the place of a thread.
 //!
 //! Its system calls, all of them: `clock_nanosleep` (the tick), `recvmsg` and `sendto` (the
 //! sockets), `write` (the bell's eventfd).
@@ -56,14 +58,14 @@ impl Wiring {
 }
 
 impl Shard {
-    /// Starts the thread of this number; its first tick is at `first`.
-    pub(super) fn start(
+    /// The two ends of the thread of this number, which does not run yet; its first tick is at `first`.
+    pub(super) fn new(
         bus: &Bus,
         number: usize,
         settings: &MediaSettings,
         wiring: Wiring,
         first: Stamp,
-    ) -> Result<Self, StartError> {
+    ) -> (Self, Shell) {
         let (commands, inbox) = ring(inbox::MOST_WAITING);
         let counters = Arc::<SharedCounters>::default();
         let shell = Shell {
@@ -79,15 +81,20 @@ impl Shard {
             topic: bus.topic("media"),
             world: World::new(bus.clock(), settings.legs, wiring.outbox, counters.clone()),
             counters: counters.clone(),
+            publisher: bus.rt_publisher(settings.cells),
         };
-        let publisher = bus.rt_publisher(settings.cells);
-        let thread = thread::Builder::new()
-            .name(format!("media-{number}"))
-            .spawn(move || shell.run(publisher))?;
-        if settings.priority == Priority::RealTime {
+        (Shard { commands, counters, thread: None }, shell)
+    }
+
+    /// Starts the thread.
+    pub(super) fn start(&mut self, shell: Shell, priority: Priority) -> Result<(), StartError> {
+        let name = format!("media-{}", shell.number);
+        let thread = thread::Builder::new().name(name).spawn(move || shell.run())?;
+        if priority == Priority::RealTime {
             system::make_real_time(&thread);
         }
-        Ok(Shard { commands, counters, thread: Some(thread) })
+        self.thread = Some(thread);
+        Ok(())
     }
 }
 
@@ -103,7 +110,7 @@ impl Drop for Shard {
 
 /// The thread's own.
 #[allow(clippy::vec_box)] // a parcel's box is not this thread's to free
-struct Shell {
+pub(super) struct Shell {
     number: u32,
     clock: Clock,
     schedule: Schedule,
@@ -116,34 +123,18 @@ struct Shell {
     departing: Vec<Box<Parcel>>,
     engine: Engine,
     topic: Topic,
+    publisher: RtPublisher,
     world: World,
     counters: Arc<SharedCounters>,
 }
 
 impl Shell {
-    fn run(mut self, mut publisher: RtPublisher) {
+    /// The thread.
+    fn run(mut self) {
         loop {
             sleep_until(&self.clock, self.schedule.next());
             let now = self.clock.now();
-            let due = self.schedule.take(now);
-            self.counters.begin(due.lateness, due.is_missed(), due.skipped);
-            if due.is_missed() {
-                let lateness_us = due.lateness.as_micros() as u64;
-                let missed = TickMissed { thread: self.number, lateness_us };
-                publisher.publish(&self.topic, now, missed);
-            }
-            for _ in 0..due.skipped {
-                self.engine.skip_tick();
-            }
-            self.world.read_for(1 + due.skipped);
-            self.take_parcels(due.at, &mut publisher);
-            let open = self.carry_out(due.at, &mut publisher);
-            self.engine.tick(due.at, &mut publisher, &mut self.world);
-            self.send_parcels(due.at);
-            if !open {
-                self.engine.close(due.at, &mut publisher, &mut self.world);
-            }
-            publisher.ring_bell();
+            let open = self.tick(now);
             self.counters.end(self.clock.now().since(now));
             if !open {
                 return;
@@ -151,8 +142,32 @@ impl Shell {
         }
     }
 
+    /// The tick that is due, at the time `now`, which is not before it. `false`: it was the last.
+    pub(super) fn tick(&mut self, now: Stamp) -> bool {
+        let due = self.schedule.take(now);
+        self.counters.begin(due.lateness, due.is_missed(), due.skipped);
+        if due.is_missed() {
+            let lateness_us = due.lateness.as_micros() as u64;
+            let missed = TickMissed { thread: self.number, lateness_us };
+            self.publisher.publish(&self.topic, now, missed);
+        }
+        for _ in 0..due.skipped {
+            self.engine.skip_tick();
+        }
+        self.world.read_for(1 + due.skipped);
+        self.take_parcels(due.at);
+        let open = self.carry_out(due.at);
+        self.engine.tick(due.at, &mut self.publisher, &mut self.world);
+        self.send_parcels(due.at);
+        if !open {
+            self.engine.close(due.at, &mut self.publisher, &mut self.world);
+        }
+        self.publisher.ring_bell();
+        open
+    }
+
     /// Takes in what has come from other threads, for the tick of `now`.
-    fn take_parcels(&mut self, now: Stamp, publisher: &mut RtPublisher) {
+    fn take_parcels(&mut self, now: Stamp) {
         while self.early.len() < self.early.capacity()
             && let Pop::Value(parcel) = self.arrivals.pop()
         {
@@ -160,14 +175,15 @@ impl Shell {
         }
         while let Some(at) = self.early.iter().position(|parcel| parcel.is_due(now)) {
             let mut parcel = self.early.swap_remove(at);
-            parcel.unpack(&mut self.engine, now, publisher, &mut self.world);
+            parcel.unpack(&mut self.engine, now, &mut self.publisher, &mut self.world);
             self.inbox.has_come(parcel.number());
             self.world.give_back(Returned::Parcel(parcel));
         }
     }
 
     /// Carries out the orders that have come. `false`: there will be no more.
-    fn carry_out(&mut self, now: Stamp, publisher: &mut RtPublisher) -> bool {
+    fn carry_out(&mut self, now: Stamp) -> bool {
+        let publisher = &mut self.publisher;
         self.inbox.look_through();
         for _ in 0..MOST_ORDERS {
             let order = match self.inbox.next() {

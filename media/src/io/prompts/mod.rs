@@ -110,10 +110,13 @@ impl Prompts {
     /// # Errors
     /// [`StartError`] when the operating system has no threads for it.
     pub fn new(settings: PromptSettings) -> Result<Self, StartError> {
-        let PromptSettings { directories, language, cache_bytes } = settings;
-        let library = Library { directories, language };
-        let shelves = Arc::new(Shelves { library, cache: Cache::new(cache_bytes) });
-        Ok(Prompts { shelves, readers: Readers::start()? })
+        Ok(Prompts { shelves: Arc::new(Shelves::new(settings)), readers: Readers::start()? })
+    }
+
+    /// Prompts without threads, for [`Media::by_hand`]: [`play`](Self::play) and [`music`](Self::music) look
+    /// for files, read them and deliver them before they return. They block for that.
+    pub fn by_hand(settings: PromptSettings) -> Self {
+        Prompts { shelves: Arc::new(Shelves::new(settings)), readers: Readers::ByHand }
     }
 
     /// Plays items one after the other to a leg or a bridge, when what was to be played to it before
@@ -208,6 +211,11 @@ impl Prompts {
 }
 
 impl Shelves {
+    fn new(settings: PromptSettings) -> Self {
+        let PromptSettings { directories, language, cache_bytes } = settings;
+        Shelves { library: Library { directories, language }, cache: Cache::new(cache_bytes) }
+    }
+
     /// Delivers all, up to the first that cannot be had: gives its number, and why.
     fn deliver(
         &self,

@@ -1,5 +1,5 @@
 //! The threads that read prompts: two, for nothing else. When a disk is stuck, prompts wait for it, and
-//! whoever else works on rayon's threads does not.
+//! whoever else works on rayon's threads does not. By hand there are none: who asks reads.
 
 use std::any::Any;
 use std::io;
@@ -14,8 +14,9 @@ const THREADS: usize = 2;
 
 /// The threads. They end when the last clone was dropped and their work is done.
 #[derive(Clone)]
-pub(super) struct Readers {
-    pool: Arc<ThreadPool>,
+pub(super) enum Readers {
+    Threads(Arc<ThreadPool>),
+    ByHand,
 }
 
 impl Readers {
@@ -23,12 +24,15 @@ impl Readers {
         let builder = ThreadPoolBuilder::new().num_threads(THREADS);
         let named = builder.thread_name(|n| format!("prompts-{n}")).panic_handler(log);
         let pool = named.build().map_err(|error| StartError(io::Error::other(error)))?;
-        Ok(Readers { pool: Arc::new(pool) })
+        Ok(Readers::Threads(Arc::new(pool)))
     }
 
-    /// Has one of them do this, when it gets to it.
+    /// Has one of them do this, when it gets to it; by hand it is done when this returns.
     pub(super) fn spawn(&self, work: impl FnOnce() + Send + 'static) {
-        self.pool.spawn(work);
+        match self {
+            Readers::Threads(pool) => pool.spawn(work),
+            Readers::ByHand => work(),
+        }
     }
 }
 

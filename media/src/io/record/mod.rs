@@ -4,9 +4,11 @@
 //! empties all of them every 100 ms into their files. It blocks on files, and so may every recording
 //! of one [`Recorder`] when a disk is stuck: for 8 s nothing is lost by that.
 //!
+//! By hand there is no thread: whoever has the `ticker` has the rings emptied.
+//!
 //! A recording may wait for a beep first (`beep`). What of the sound is kept, and when a recording has
-//! ended, is decided without a thread (`course`); `job` is one recording with its ring and its file, `tracks` are the files of the
-//! legs of a bridge.
+//! ended, is decided without a thread (`course`); `job` is one recording with its ring and its file,
+//! `tracks` are the files of the legs of a bridge.
 
 mod beep;
 mod course;
@@ -15,13 +17,13 @@ mod file;
 mod job;
 mod open;
 mod settings;
+mod ticker;
 mod tracks;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
 use stasis_bus::{BusEnded, Topic};
 
@@ -29,6 +31,7 @@ pub use event::{
     RecordEnd, RecordFigures, RecordState, RecordingChanged, RecordingLost, RecordingTrack,
 };
 pub use settings::{IfExists, Keys, RecordSettings, RecordTarget};
+pub use ticker::RecorderTicker;
 
 use super::media::{ControlError, Media, StartError};
 use crate::id::RecordingId;
@@ -39,10 +42,6 @@ use open::{open, open_tracks, play_beep, watch};
 
 /// What a ring holds: so long may the disk stall.
 const RING_SECONDS: u32 = 8;
-/// How often the rings are emptied.
-const PAUSE: Duration = Duration::from_millis(100);
-/// How often it is looked whether a beep is over.
-const BEEP_PAUSE: Duration = Duration::from_millis(20);
 
 /// Why something was not recorded.
 #[derive(Debug, thiserror::Error)]
@@ -110,9 +109,18 @@ impl Recorder {
     /// # Errors
     /// [`StartError`] when the operating system has no thread for it.
     pub fn start() -> Result<Self, StartError> {
+        let (mut recorder, ticker) = Recorder::by_hand();
+        let run = move || ticker.run();
+        recorder.thread = Some(thread::Builder::new().name("recorder".into()).spawn(run)?);
+        Ok(recorder)
+    }
+
+    /// A recorder without a thread, for [`Media::by_hand`]: its work is done by the [`RecorderTicker`],
+    /// when it is told to. Dropping the recorder ends its recordings with the next of that work.
+    pub fn by_hand() -> (Self, RecorderTicker) {
         let (commands, inbox) = mpsc::channel();
-        let thread = thread::Builder::new().name("recorder".into()).spawn(move || run(&inbox))?;
-        Ok(Recorder { commands, last_serial: AtomicU32::new(0), thread: Some(thread) })
+        let recorder = Recorder { commands, last_serial: AtomicU32::new(0), thread: None };
+        (recorder, RecorderTicker::new(inbox))
     }
 
     /// Begins to record a bridge, or a leg; what becomes of it is told on `topic`, by
@@ -218,7 +226,8 @@ impl Recording {
         self.control(Control::Discard);
     }
 
-    /// Waits until it has ended and the file is complete.
+    /// Waits until it has ended and the file is complete. [By hand](Recorder::by_hand), call it only when
+    /// the work by which it ends was done: it waits for ever for what nobody does.
     ///
     /// # Errors
     /// [`RecordError::Failed`] when it has ended early; the file holds what was recorded until then.
@@ -226,7 +235,7 @@ impl Recording {
         self.outcome.recv().unwrap_or(Err(RecordError::Ended))
     }
 
-    /// [Stops](Self::stop) it and [waits](Self::wait).
+    /// [Stops](Self::stop) it and [waits](Self::wait): not for a recording by hand.
     ///
     /// # Errors
     /// As [`wait`](Self::wait).
@@ -238,43 +247,5 @@ impl Recording {
     fn control(&self, control: Control) {
         // A recorder that has ended has ended this one, too.
         let _ = self.commands.send(Command::Control(self.id, control));
-    }
-}
-
-/// The thread: all recordings, in turn.
-fn run(inbox: &Receiver<Command>) {
-    let mut jobs: Vec<Box<Job>> = Vec::new();
-    loop {
-        let command = if jobs.is_empty() {
-            inbox.recv().map_err(|_| RecvTimeoutError::Disconnected)
-        } else {
-            let waits = jobs.iter().any(|job| job.beep.is_some());
-            inbox.recv_timeout(if waits { BEEP_PAUSE } else { PAUSE })
-        };
-        match command {
-            Ok(Command::Begin(job)) => {
-                job.begin();
-                jobs.push(job);
-            }
-            Ok(Command::Control(id, control)) => {
-                if let Some(at) = jobs.iter().position(|job| job.id == id)
-                    && let Some(state) = jobs[at].control(control)
-                {
-                    jobs.swap_remove(at).end(state);
-                }
-            }
-            Err(RecvTimeoutError::Timeout) => {}
-            Ok(Command::End) | Err(RecvTimeoutError::Disconnected) => break,
-        }
-        // Also after a command: they may come so often that there is never time for nothing.
-        for at in (0..jobs.len()).rev() {
-            if let Some(state) = jobs[at].work() {
-                jobs.swap_remove(at).end(state);
-            }
-        }
-    }
-    for mut job in jobs {
-        let state = job.control(Control::Stop).unwrap_or(RecordState::Done(RecordEnd::Stopped));
-        job.end(state);
     }
 }
