@@ -16,7 +16,7 @@ const BEEP_PAUSE: Duration = Duration::from_millis(20);
 /// does, and completes their files.
 pub struct RecorderTicker {
     inbox: Receiver<Command>,
-    jobs: Vec<Box<Job>>,
+    jobs: Vec<Job>,
 }
 
 impl RecorderTicker {
@@ -64,7 +64,7 @@ impl RecorderTicker {
         match command {
             Command::Begin(job) => {
                 job.begin();
-                self.jobs.push(job);
+                self.jobs.push(*job);
             }
             Command::Control(id, control) => {
                 if let Some(at) = self.jobs.iter().position(|job| job.id == id)
