@@ -34,7 +34,7 @@ pub enum ControlError {
     NoThread(usize),
     /// There is no room for one more leg or bridge.
     #[error(
-        "the engine is full: it has room for {legs} legs and {bridges} bridges; end some calls, or raise `legs` and `bridges` in its settings"
+        "the engine is full: it has room for {legs} legs and {bridges} bridges; end some calls, or raise the limits in its settings"
     )]
     Full {
         /// Legs that there is room for.

@@ -122,6 +122,9 @@ impl Media {
     /// and the same orders between the same ticks give the same samples and events. Orders take effect
     /// with the next tick.
     ///
+    /// A pulled subscription has all events of a tick when the tick returns; callbacks are run by the bus's
+    /// workers, as always, when they get to it.
+    ///
     /// [Pairs](Self::pair) stand for phones there. Sockets work, too, but their datagrams are stamped by the
     /// real clock, and come when they come: what a jitter buffer makes of them is not the same each time.
     ///
