@@ -1,9 +1,9 @@
 //! The functions that need nothing but their arguments, and those that read variables by name.
 
 use super::arguments::{arguments, split_at, unquoted};
-use super::expression::regex;
 use super::math;
 use super::number::truth;
+use super::operator::{flag, regex};
 use super::substitute::{Environment, MAX_DEPTH, value_of};
 
 /// Why a function has no value.
@@ -73,10 +73,6 @@ pub(super) fn call(
         "DIALPLAN_EXISTS" => Ok(flag(exists(&arguments(args), environment))),
         _ => environment.function(name, args),
     }
-}
-
-fn flag(holds: bool) -> String {
-    if holds { "1".into() } else { "0".into() }
 }
 
 /// `condition?then:else`, both optional.

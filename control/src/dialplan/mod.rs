@@ -39,6 +39,7 @@ mod expression;
 mod function;
 mod math;
 mod number;
+mod operator;
 mod pattern;
 mod substitute;
 mod tables;

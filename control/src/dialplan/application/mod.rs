@@ -4,16 +4,20 @@ use std::time::Duration;
 
 mod cause;
 mod dial;
+mod error;
 mod flow;
 mod list;
+mod notes;
 mod sound;
+mod stasis;
 
 pub use dial::DialOptions;
+pub use error::ArgumentError;
 pub use flow::{PriorityOrLabel, Target};
+pub use notes::LogLevel;
 pub use sound::{BackgroundOptions, PlaybackOptions, ReadOptions, RecordOptions, RecordTerminator};
 
-use super::arguments::{arguments, split_at};
-use super::error::{hint, nearest};
+use super::arguments::arguments;
 use list::List;
 
 /// What a step does. Made from arguments that were substituted.
@@ -240,72 +244,6 @@ pub struct Call {
     pub args: String,
 }
 
-/// How bad a line of the log is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogLevel {
-    /// ERROR
-    Error,
-    /// WARNING
-    Warning,
-    /// NOTICE
-    Notice,
-    /// VERBOSE
-    Verbose,
-    /// DEBUG
-    Debug,
-}
-
-/// Why there is no application by a name and arguments.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ArgumentError {
-    /// None has this name.
-    #[error("there is no application `{name}`{}", hint(.nearest))]
-    Unknown {
-        /// The name.
-        name: String,
-        /// The one that was perhaps meant.
-        nearest: Option<&'static str>,
-    },
-    /// It needs an argument that is not there.
-    #[error("{app} needs {what}: write {form}")]
-    Missing {
-        /// The application.
-        app: &'static str,
-        /// What is missing.
-        what: &'static str,
-        /// What to write.
-        form: &'static str,
-    },
-    /// An argument is not what it should be.
-    #[error("{app}: `{text}` is no {what}")]
-    Wrong {
-        /// The application.
-        app: &'static str,
-        /// The argument.
-        text: String,
-        /// What it should be.
-        what: &'static str,
-    },
-    /// No cause has this name.
-    #[error("Hangup: `{name}` is no cause of Q.850{}", hint(.nearest))]
-    Cause {
-        /// The name.
-        name: String,
-        /// The one that was perhaps meant.
-        nearest: Option<&'static str>,
-    },
-}
-
-impl ArgumentError {
-    /// For a name that no application has.
-    pub(super) fn unknown(name: &str) -> ArgumentError {
-        let nearest = nearest(name, Application::NAMES.iter().copied());
-        let nearest = nearest.and_then(Application::canonical);
-        ArgumentError::Unknown { name: name.into(), nearest }
-    }
-}
-
 impl Application {
     /// The names of all applications, in the order of the alphabet.
     pub const NAMES: &[&'static str] = &[
@@ -367,7 +305,7 @@ impl Application {
             "Goto" => Application::Goto { target: flow::target(&list)? },
             "GotoIf" => flow::goto_if(args)?,
             "Hangup" => Application::Hangup { cause: cause::parse(list.item(0))? },
-            "Log" => log(args)?,
+            "Log" => notes::log(args)?,
             "MSet" => Application::MSet { assignments: flow::assignments(&list)? },
             "MusicOnHold" => {
                 Application::MusicOnHold { class: list.text(0), duration: list.seconds(1)? }
@@ -381,11 +319,11 @@ impl Application {
             "SendDTMF" => sound::send_dtmf(&list)?,
             "Set" => Application::Set { assignments: vec![flow::assignment("Set", args)?] },
             "StartMusicOnHold" => Application::StartMusicOnHold { class: list.text(0) },
-            "Stasis" => stasis(list)?,
-            "StasisBroadcast" => stasis_broadcast(&list)?,
+            "Stasis" => stasis::stasis(list)?,
+            "StasisBroadcast" => stasis::broadcast(&list)?,
             "StopMusicOnHold" => Application::StopMusicOnHold,
-            "UserEvent" => user_event(&list)?,
-            "Verbose" => verbose(args),
+            "UserEvent" => stasis::user_event(&list)?,
+            "Verbose" => notes::verbose(args),
             "Wait" => Application::Wait { duration: list.needed_seconds(0, "Wait(seconds)")? },
             "WaitExten" => sound::wait_exten(&list)?,
             _ => Application::NoOp { text: args.into() },
@@ -430,65 +368,9 @@ impl Application {
     }
 }
 
-fn stasis(list: List) -> Result<Application, ArgumentError> {
-    let app = list.needed(0, "the name of an application", "Stasis(name,argument,...)")?.into();
-    Ok(Application::Stasis { app, args: list.items.into_iter().skip(1).collect() })
-}
-
-fn stasis_broadcast(list: &List) -> Result<Application, ArgumentError> {
-    let timeout = list.millis(0)?.unwrap_or(Duration::from_millis(500));
-    if timeout > Duration::from_secs(60) {
-        return Err(list.wrong(0, "number of milliseconds up to 60000"));
-    }
-    let filter = list.text(1);
-    if filter.as_deref().is_some_and(|filter| super::expression::regex(filter).is_err()) {
-        return Err(list.wrong(1, "regular expression"));
-    }
-    let args = list.text(2).map_or(Vec::new(), |args| args.split(':').map(str::to_owned).collect());
-    let notify_claimed =
-        ["yes", "true", "on", "1"].iter().any(|yes| list.item(3).eq_ignore_ascii_case(yes));
-    Ok(Application::StasisBroadcast { timeout, filter, args, notify_claimed })
-}
-
-fn user_event(list: &List) -> Result<Application, ArgumentError> {
-    let name = list.needed(0, "a name", "UserEvent(Name,Key: value,...)")?.into();
-    let header = |item: &String| {
-        let (key, value) = item.split_once(':').unwrap_or((item, ""));
-        (key.trim().to_owned(), value.trim().to_owned())
-    };
-    Ok(Application::UserEvent { name, headers: list.items.iter().skip(1).map(header).collect() })
-}
-
-fn verbose(args: &str) -> Application {
-    let leveled = split_at(args, ',')
-        .and_then(|(level, text)| Some((level.trim().parse().ok().filter(|it| *it <= 10)?, text)));
-    let (level, text) = leveled.unwrap_or((0, args));
-    Application::Verbose { level, text: text.into() }
-}
-
-fn log(args: &str) -> Result<Application, ArgumentError> {
-    let (level, text) = args.split_once(',').unwrap_or((args, ""));
-    let level = match level.trim().to_ascii_uppercase().as_str() {
-        "ERROR" => LogLevel::Error,
-        "WARNING" => LogLevel::Warning,
-        "NOTICE" => LogLevel::Notice,
-        "VERBOSE" => LogLevel::Verbose,
-        "DEBUG" => LogLevel::Debug,
-        _ => {
-            let what = "level: ERROR, WARNING, NOTICE, VERBOSE or DEBUG";
-            return Err(ArgumentError::Wrong { app: "Log", text: level.trim().into(), what });
-        }
-    };
-    Ok(Application::Log { level, text: text.into() })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn parse(name: &str, args: &str) -> Application {
-        Application::parse(name, args).unwrap()
-    }
 
     #[test]
     fn every_name_is_found_in_any_case_and_is_its_applications_name() {
@@ -510,43 +392,5 @@ mod tests {
         let nearest = Some("Playback");
         let expected = ArgumentError::Unknown { name: "Playbak".into(), nearest };
         assert_eq!(Application::parse("Playbak", ""), Err(expected));
-    }
-
-    #[test]
-    fn the_broadcast_has_four_optional_arguments() {
-        let broadcast = |args| parse("StasisBroadcast", args);
-        let (timeout, filter, args) = (Duration::from_millis(500), None, Vec::new());
-        assert_eq!(
-            broadcast(""),
-            Application::StasisBroadcast { timeout, filter, args, notify_claimed: false }
-        );
-        let (timeout, filter) = (Duration::from_secs(2), Some("^ivr-.*".into()));
-        let args = vec!["sales".into(), "high".into()];
-        assert_eq!(
-            broadcast("2000,^ivr-.*,sales:high, yes"),
-            Application::StasisBroadcast { timeout, filter, args, notify_claimed: true }
-        );
-        for wrong in ["x", "60001", "1,("] {
-            assert!(Application::parse("StasisBroadcast", wrong).is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn texts_keep_their_commas() {
-        assert_eq!(parse("NoOp", "a, \"b\""), Application::NoOp { text: "a, \"b\"".into() });
-        let verbose = |level, text: &str| Application::Verbose { level, text: text.into() };
-        assert_eq!(parse("Verbose", "2,a,b"), verbose(2, "a,b"));
-        assert_eq!(parse("Verbose", "hello, you"), verbose(0, "hello, you"));
-        let log = Application::Log { level: LogLevel::Notice, text: "a,b".into() };
-        assert_eq!(parse("Log", "notice,a,b"), log);
-        assert!(Application::parse("Log", "loud,a").is_err());
-    }
-
-    #[test]
-    fn an_events_headers_are_keys_and_values() {
-        let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
-        let headers = vec![pair("Key", "value"), pair("Other", "t:wo"), pair("Alone", "")];
-        let expected = Application::UserEvent { name: "Gold".into(), headers };
-        assert_eq!(parse("UserEvent", "Gold,Key: value,Other: t:wo,Alone"), expected);
     }
 }
