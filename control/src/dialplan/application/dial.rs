@@ -46,7 +46,7 @@ impl DialOptions {
 pub(super) fn dial(list: &List) -> Result<Application, ArgumentError> {
     let destinations = list.parts(0);
     if destinations.is_empty() {
-        list.needed(7, "whom to call", FORM)?; // there is no such place
+        return Err(ArgumentError::Missing { app: "Dial", what: "whom to call", form: FORM });
     }
     if destinations.iter().any(|it| {
         it.split_once('/')
@@ -82,7 +82,7 @@ mod tests {
             url: Some("u".into()),
         };
         assert_eq!(parsed, Ok(expected));
-        for wrong in ["", "&", "100", "SIP/", "/a", "SIP/a,soon"] {
+        for wrong in ["", "&,1,2,3,4,5,6,7", "100", "SIP/", "/a", "SIP/a,soon"] {
             assert!(Application::parse("Dial", wrong).is_err(), "{wrong}");
         }
     }

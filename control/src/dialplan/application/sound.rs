@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::list::{List, options};
 use super::{Application, ArgumentError};
 
-const PLAYBACK: &str = "Playback(sound&sound,options)";
+const PLAYBACK: &str = "Playback(sound&sound,skip,noanswer)";
 const BACKGROUND: &str = "Background(sound&sound,options,language,context)";
 const RECORD: &str = "Record(file.wav,silence,maximum,options)";
 const READ: &str = "Read(VARIABLE,sound,digits,options,attempts,timeout)";
@@ -78,12 +78,12 @@ pub struct ReadOptions {
 pub(super) fn playback(list: &List) -> Result<Application, ArgumentError> {
     list.needed(0, "a sound", PLAYBACK)?;
     let mut options = PlaybackOptions::default();
-    for option in list.item(1).split([',', '|', '&', ' ']).filter(|it| !it.is_empty()) {
-        match option.to_ascii_lowercase().as_str() {
+    for at in 1..list.items.len() {
+        match list.item(at).to_ascii_lowercase().as_str() {
+            "" => {}
             "skip" => options.skip = true,
             "noanswer" => options.no_answer = true,
-            "say" | "mix" => return Err(list.wrong(1, "option here: only sounds can be played")),
-            _ => return Err(list.wrong(1, "option: skip or noanswer")),
+            _ => return Err(list.wrong(at, "option: skip or noanswer")),
         }
     }
     Ok(Application::Playback { sounds: list.parts(0), options })
@@ -186,7 +186,7 @@ mod tests {
         let sounds = vec!["a/b".to_owned(), "c".to_owned()];
         let options = PlaybackOptions { skip: true, no_answer: true };
         let expected = Application::Playback { sounds: sounds.clone(), options };
-        assert_eq!(Application::parse("Playback", "a/b&c,skip&noanswer"), Ok(expected));
+        assert_eq!(Application::parse("Playback", "a/b&c,skip,noanswer"), Ok(expected));
         refused("Playback", &["", "a,loud", "a,say"]);
 
         let options =
