@@ -32,7 +32,7 @@ pub enum MusicOrder {
 
 impl MusicClass {
     /// Its files, in order.
-    pub(super) fn files(&self) -> Result<Vec<PathBuf>, PromptError> {
+    pub fn files(&self) -> Result<Vec<PathBuf>, PromptError> {
         let directory = self.directory.clone();
         let listed = list(&self.directory);
         let mut files = listed.map_err(|source| PromptError::Folder { directory, source })?;

@@ -1,0 +1,205 @@
+//! The applications that there are, and what each has asked for.
+//!
+//! Interest is counted: who asks three times has to let go three times. Who has asked for all of a kind
+//! has asked for everything of it; asking by name changes nothing then.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use slotmap::SlotMap;
+use stasis_bus::Topic;
+
+use crate::application::{ApplicationSnapshot, EventFilter, Interests};
+use crate::id::AppName;
+
+slotmap::new_key_type! {
+    /// Names an application within its exchange.
+    pub(crate) struct AppKey;
+}
+
+/// An application, as its owner knows it.
+pub(crate) struct App {
+    pub(crate) name: AppName,
+    pub(crate) topic: Topic,
+    /// Who listens; none: nobody.
+    pub(crate) listener: Option<u64>,
+    pub(crate) channels: Counts,
+    pub(crate) bridges: Counts,
+    pub(crate) endpoints: Counts,
+    pub(crate) devices: Counts,
+    pub(crate) filter: EventFilter,
+}
+
+/// How often something was asked for, by name.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) all: bool,
+    names: BTreeMap<Arc<str>, u32>,
+}
+
+impl Counts {
+    /// One asks once more; `true`: for the first time.
+    pub(crate) fn add(&mut self, name: &str) -> bool {
+        if let Some(count) = self.names.get_mut(name) {
+            *count += 1;
+            return false;
+        }
+        if self.all {
+            return false;
+        }
+        self.names.insert(name.into(), 1);
+        true
+    }
+
+    /// One lets go once; none: it was not asked for; `true`: nobody asks any more.
+    pub(crate) fn remove(&mut self, name: &str) -> Option<bool> {
+        let count = self.names.get_mut(name)?;
+        *count -= 1;
+        let is_last = *count == 0;
+        if is_last {
+            self.names.remove(name);
+        }
+        Some(is_last)
+    }
+
+    /// What was asked for is gone.
+    pub(crate) fn forget(&mut self, name: &str) {
+        self.names.remove(name);
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        !self.all && self.names.is_empty()
+    }
+
+    fn interests(&self) -> Interests {
+        Interests { all: self.all, names: self.names.keys().map(|name| name.to_string()).collect() }
+    }
+}
+
+impl App {
+    /// Whether nobody listens, and nothing is left that it has asked for.
+    pub(crate) fn is_abandoned(&self) -> bool {
+        let counts = [&self.channels, &self.bridges, &self.endpoints, &self.devices];
+        self.listener.is_none() && counts.into_iter().all(Counts::is_empty)
+    }
+
+    pub(crate) fn snapshot(&self) -> ApplicationSnapshot {
+        ApplicationSnapshot {
+            name: self.name.clone(),
+            is_active: self.listener.is_some(),
+            channels: self.channels.interests(),
+            bridges: self.bridges.interests(),
+            endpoints: self.endpoints.interests(),
+            devices: self.devices.interests(),
+            filter: self.filter.clone(),
+        }
+    }
+}
+
+/// All applications.
+#[derive(Default)]
+pub(crate) struct Apps {
+    apps: SlotMap<AppKey, App>,
+    names: HashMap<AppName, AppKey>,
+    /// Who has asked for all channels, bridges, endpoints, devices.
+    pub(crate) all_channels: BTreeSet<AppKey>,
+    pub(crate) all_bridges: BTreeSet<AppKey>,
+    pub(crate) all_endpoints: BTreeSet<AppKey>,
+    pub(crate) all_devices: BTreeSet<AppKey>,
+    /// Who has asked for which endpoint, technology, device.
+    pub(crate) endpoints: HashMap<Arc<str>, BTreeSet<AppKey>>,
+    pub(crate) devices: HashMap<Arc<str>, BTreeSet<AppKey>>,
+    last_listener: u64,
+}
+
+impl Apps {
+    pub(crate) fn find(&self, name: &str) -> Option<AppKey> {
+        self.names.get(name).copied()
+    }
+
+    /// The application of this name, if somebody listens.
+    pub(crate) fn find_active(&self, name: &str) -> Option<AppKey> {
+        self.find(name).filter(|key| self.apps[*key].listener.is_some())
+    }
+
+    pub(crate) fn get(&self, key: AppKey) -> Option<&App> {
+        self.apps.get(key)
+    }
+
+    pub(crate) fn get_mut(&mut self, key: AppKey) -> Option<&mut App> {
+        self.apps.get_mut(key)
+    }
+
+    /// A number for somebody who listens from now on.
+    pub(crate) fn next_listener(&mut self) -> u64 {
+        self.last_listener += 1;
+        self.last_listener
+    }
+
+    pub(crate) fn insert(&mut self, app: App) -> AppKey {
+        let name = app.name.clone();
+        let key = self.apps.insert(app);
+        self.names.insert(name, key);
+        key
+    }
+
+    pub(crate) fn remove(&mut self, key: AppKey) -> Option<App> {
+        let app = self.apps.remove(key)?;
+        self.names.remove(&app.name);
+        for all in [
+            &mut self.all_channels,
+            &mut self.all_bridges,
+            &mut self.all_endpoints,
+            &mut self.all_devices,
+        ] {
+            all.remove(&key);
+        }
+        for named in [&mut self.endpoints, &mut self.devices] {
+            named.retain(|_, apps| {
+                apps.remove(&key);
+                !apps.is_empty()
+            });
+        }
+        Some(app)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (AppKey, &App)> {
+        self.apps.iter()
+    }
+
+    /// Who has asked for the endpoint of this name (`Test/alice`), its technology, or all.
+    pub(crate) fn of_endpoint<'a>(&'a self, name: &str) -> impl Iterator<Item = AppKey> + 'a {
+        let technology = name.split('/').next().unwrap_or_default();
+        let named = [name, technology].map(|name| self.endpoints.get(name));
+        named.into_iter().flatten().flatten().chain(&self.all_endpoints).copied()
+    }
+
+    /// Who has asked for the device of this name, or for all.
+    pub(crate) fn of_device<'a>(&'a self, name: &str) -> impl Iterator<Item = AppKey> + 'a {
+        self.devices.get(name).into_iter().flatten().chain(&self.all_devices).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_asked_several_times_lets_go_as_often() {
+        let mut counts = Counts::default();
+        assert!(counts.add("a") && !counts.add("a"));
+        assert_eq!((counts.remove("a"), counts.remove("a")), (Some(false), Some(true)));
+        assert_eq!((counts.remove("a"), counts.is_empty()), (None, true));
+    }
+
+    #[test]
+    fn who_has_asked_for_all_does_not_ask_by_name() {
+        let mut counts = Counts::default();
+        counts.add("a");
+        counts.all = true;
+        assert!(!counts.add("a") && !counts.add("b"));
+        assert_eq!(counts.remove("b"), None);
+        assert_eq!((counts.remove("a"), counts.remove("a")), (Some(false), Some(true)));
+        assert!(!counts.is_empty());
+    }
+}

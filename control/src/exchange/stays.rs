@@ -1,0 +1,525 @@
+//! Applications: who listens, what each has asked for, and how channels come to one and leave it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use stasis_bus::Topic;
+
+use super::Exchange;
+use super::channels::By;
+use crate::application::{ApplicationSnapshot, EventFilter, Source};
+use crate::apps::{App, AppKey, Counts};
+use crate::cause::Cause;
+use crate::channel::{Activity, ChannelKey, ChannelSnapshot, Position, Stay};
+use crate::dialplan::{Context, Dialplan};
+use crate::endpoint::EndpointSnapshot;
+use crate::id::AppName;
+use crate::message::{ApplicationEvent, ApplicationHappening, ApplicationUpdate, UserEvent};
+use crate::refusal::Refusal;
+use crate::topics::Topics;
+
+/// The variable that says what became of a stay in an application.
+const STATUS: &str = "STASISSTATUS";
+
+/// Somebody listens to an application: by this they are told from who listens after them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Registration(u64);
+
+/// A call that was offered was taken by this application.
+pub type Claim = Arc<ChannelSnapshot>;
+
+/// Listening and asking.
+impl Exchange {
+    /// Somebody listens to an application from now on, in the place of who has before, who is told
+    /// [`Replaced`](ApplicationHappening::Replaced). `subscribe` is called with the application's topic after
+    /// that, and before anything else is published there.
+    ///
+    /// With the application comes the context `stasis-NAME` in the dialplan, which sends every call to it.
+    pub fn register<T>(
+        &mut self,
+        name: &AppName,
+        subscribe: impl FnOnce(&Topic) -> T,
+    ) -> (Registration, T) {
+        let listener = self.apps.next_listener();
+        let key = self.apps.find(name).unwrap_or_else(|| {
+            let topic = self.topics.application(name);
+            self.apps.insert(App {
+                name: name.clone(),
+                topic,
+                listener: None,
+                channels: Counts::default(),
+                bridges: Counts::default(),
+                endpoints: Counts::default(),
+                devices: Counts::default(),
+                filter: EventFilter::default(),
+            })
+        });
+        if self.apps.get(key).is_some_and(|app| app.listener.is_some()) {
+            self.tell_app(key, ApplicationHappening::Replaced);
+        }
+        let app = self.apps.get_mut(key).expect("it was just found or made");
+        app.listener = Some(listener);
+        let subscription = subscribe(&app.topic);
+        self.add_context_of(name);
+        self.tell_app(key, ApplicationHappening::Registered);
+        self.publish_app(key);
+        (Registration(listener), subscription)
+    }
+
+    /// Nobody listens any more. Who was replaced meanwhile changes nothing by that. The application stays,
+    /// inactive, as long as there is something that it has asked for.
+    pub fn deactivate(&mut self, name: &AppName, registration: Registration) {
+        let Some(key) = self.apps.find(name) else { return };
+        let app = self.apps.get_mut(key).expect("it was just found");
+        if app.listener == Some(registration.0) {
+            app.listener = None;
+            self.publish_app(key);
+        }
+    }
+
+    /// Every call to the context `stasis-NAME` goes to the application.
+    pub(super) fn add_context_of(&mut self, name: &AppName) {
+        let context = format!("stasis-{name}");
+        if self.dialplan.contexts().all(|known| known != context) {
+            self.dialplan = application_context(&self.dialplan, &context, name);
+        }
+    }
+
+    /// Publishes what an application is; one that nobody has any use for is gone.
+    pub(super) fn publish_app(&mut self, key: AppKey) {
+        let Some(app) = self.apps.get(key) else { return };
+        let (name, is_gone) = (app.name.clone(), app.is_abandoned());
+        let new = Arc::new(app.snapshot());
+        if is_gone {
+            Topics::clear::<ApplicationUpdate>(&self.topics.applications, name);
+            self.apps.remove(key);
+            self.channels.values_mut().for_each(|channel| {
+                channel.listeners.remove(&key);
+            });
+            self.bridges.values_mut().for_each(|bridge| {
+                bridge.listeners.remove(&key);
+            });
+        }
+        self.topics.applications.publish(ApplicationUpdate { new, is_gone });
+    }
+
+    pub(super) fn tell_app(&self, key: AppKey, event: ApplicationHappening) {
+        if let Some(app) = self.apps.get(key) {
+            let (application, at) = (app.name.clone(), self.time());
+            app.topic.publish(ApplicationEvent { application, event, at });
+        }
+    }
+
+    fn find_app(&self, name: &str) -> Result<AppKey, Refusal> {
+        self.apps.find(name).ok_or_else(|| Refusal::NoApplication(name.into()))
+    }
+
+    /// An application asks for the events of these, once more each. Stops at the first that is not there;
+    /// those before it are asked for.
+    ///
+    /// # Errors
+    /// [`Refusal::NoApplication`] or [`Refusal::NoSource`].
+    pub fn subscribe(
+        &mut self,
+        app: &str,
+        sources: &[Source],
+    ) -> Result<Arc<ApplicationSnapshot>, Refusal> {
+        let key = self.find_app(app)?;
+        let outcome = sources.iter().try_for_each(|source| self.subscribe_one(key, source));
+        self.publish_app(key);
+        outcome.map(|()| Arc::new(self.apps.get(key).expect("it was just found").snapshot()))
+    }
+
+    fn subscribe_one(&mut self, key: AppKey, source: &Source) -> Result<(), Refusal> {
+        let absent = || Refusal::NoSource(source.to_string());
+        match source {
+            Source::Channel(Some(id)) => {
+                let channel = *self.channel_ids.get(id).ok_or_else(absent)?;
+                self.listen(key, channel);
+            }
+            Source::Bridge(Some(id)) => {
+                let bridge = *self.bridge_ids.get(id).ok_or_else(absent)?;
+                self.listen_to_bridge(key, bridge);
+            }
+            Source::Endpoint(Some(name)) => {
+                if !self.endpoints.has(name) {
+                    return Err(absent());
+                }
+                if self.apps.get_mut(key).expect("it was found").endpoints.add(name) {
+                    self.apps.endpoints.entry(name.clone()).or_default().insert(key);
+                }
+            }
+            Source::Device(Some(name)) => {
+                if self.apps.get_mut(key).expect("it was found").devices.add(name) {
+                    self.apps.devices.entry(name.clone()).or_default().insert(key);
+                }
+            }
+            Source::Channel(None) => {
+                self.apps.get_mut(key).expect("it was found").channels.all = true;
+                self.apps.all_channels.insert(key);
+            }
+            Source::Bridge(None) => {
+                self.apps.get_mut(key).expect("it was found").bridges.all = true;
+                self.apps.all_bridges.insert(key);
+            }
+            Source::Endpoint(None) => {
+                self.apps.get_mut(key).expect("it was found").endpoints.all = true;
+                self.apps.all_endpoints.insert(key);
+            }
+            Source::Device(None) => {
+                self.apps.get_mut(key).expect("it was found").devices.all = true;
+                self.apps.all_devices.insert(key);
+            }
+        }
+        Ok(())
+    }
+
+    /// An application lets go of these, once each. Stops at the first that it has not asked for.
+    ///
+    /// # Errors
+    /// [`Refusal::NoApplication`], [`Refusal::NotSubscribed`], or [`Refusal::AllOfAKind`] for all of a kind,
+    /// but devices.
+    pub fn unsubscribe(
+        &mut self,
+        app: &str,
+        sources: &[Source],
+    ) -> Result<Arc<ApplicationSnapshot>, Refusal> {
+        let key = self.find_app(app)?;
+        let outcome = sources.iter().try_for_each(|source| self.unsubscribe_one(key, source));
+        let snapshot = Arc::new(self.apps.get(key).expect("it was just found").snapshot());
+        self.publish_app(key);
+        outcome.map(|()| snapshot)
+    }
+
+    fn unsubscribe_one(&mut self, key: AppKey, source: &Source) -> Result<(), Refusal> {
+        let absent = || Refusal::NotSubscribed(source.to_string());
+        let app = self.apps.get_mut(key).expect("it was found");
+        match source {
+            Source::Channel(Some(id)) => {
+                if app.channels.remove(id).ok_or_else(absent)?
+                    && let Some(channel) = self.channel_ids.get(id)
+                {
+                    self.channels[*channel].listeners.remove(&key);
+                }
+            }
+            Source::Bridge(Some(id)) => {
+                if app.bridges.remove(id).ok_or_else(absent)?
+                    && let Some(bridge) = self.bridge_ids.get(id)
+                {
+                    self.bridges[*bridge].listeners.remove(&key);
+                }
+            }
+            Source::Endpoint(Some(name)) => {
+                if app.endpoints.remove(name).ok_or_else(absent)?
+                    && let Some(apps) = self.apps.endpoints.get_mut(name)
+                {
+                    apps.remove(&key);
+                }
+            }
+            Source::Device(Some(name)) => {
+                if app.devices.remove(name).ok_or_else(absent)?
+                    && let Some(apps) = self.apps.devices.get_mut(name)
+                {
+                    apps.remove(&key);
+                }
+            }
+            Source::Device(None) if app.devices.all => {
+                app.devices.all = false;
+                self.apps.all_devices.remove(&key);
+            }
+            Source::Device(None) => return Err(absent()),
+            Source::Channel(None) | Source::Bridge(None) | Source::Endpoint(None) => {
+                return Err(Refusal::AllOfAKind);
+            }
+        }
+        Ok(())
+    }
+
+    /// Sets which types of events an application wants to be told of; what is none stays as it is.
+    ///
+    /// # Errors
+    /// [`Refusal::NoApplication`].
+    pub fn set_filter(
+        &mut self,
+        app: &str,
+        allowed: Option<BTreeSet<String>>,
+        disallowed: Option<BTreeSet<String>>,
+    ) -> Result<Arc<ApplicationSnapshot>, Refusal> {
+        let key = self.find_app(app)?;
+        let filter = &mut self.apps.get_mut(key).expect("it was just found").filter;
+        filter.allowed = allowed.unwrap_or_else(|| std::mem::take(&mut filter.allowed));
+        filter.disallowed = disallowed.unwrap_or_else(|| std::mem::take(&mut filter.disallowed));
+        let snapshot = Arc::new(self.apps.get(key).expect("it was just found").snapshot());
+        self.publish_app(key);
+        Ok(snapshot)
+    }
+
+    /// An application asks for what happens to a channel, once more.
+    fn listen(&mut self, app: AppKey, channel: ChannelKey) {
+        let Some(channel) = self.channels.get_mut(channel) else { return };
+        if self.apps.get_mut(app).is_some_and(|app| app.channels.add(&channel.id)) {
+            channel.listeners.insert(app);
+        }
+    }
+
+    /// As [`listen`](Self::listen), for one that may not be there.
+    pub(super) fn listen_to_channel(&mut self, app: &str, channel: ChannelKey) {
+        if let Some(app) = self.apps.find(app) {
+            self.listen(app, channel);
+            self.publish_app(app);
+        }
+    }
+
+    pub(super) fn listen_to_bridge(&mut self, app: AppKey, bridge: super::BridgeKey) {
+        let Some(bridge) = self.bridges.get_mut(bridge) else { return };
+        if self.apps.get_mut(app).is_some_and(|app| app.bridges.add(&bridge.id)) {
+            bridge.listeners.insert(app);
+        }
+    }
+
+    /// An application lets go of a bridge once, if it has asked for it.
+    pub(super) fn unlisten_bridge(&mut self, app: AppKey, bridge: super::BridgeKey) {
+        let Some(bridge) = self.bridges.get_mut(bridge) else { return };
+        let removed = self.apps.get_mut(app).and_then(|app| app.bridges.remove(&bridge.id));
+        if removed == Some(true) {
+            bridge.listeners.remove(&app);
+        }
+    }
+
+    /// Publishes something of a user's own, for an application, about these.
+    ///
+    /// # Errors
+    /// [`Refusal::NoApplication`], or [`Refusal::NoSource`] for what is not there.
+    pub fn user_event(
+        &mut self,
+        app: &str,
+        name: &str,
+        body: serde_json::Map<String, serde_json::Value>,
+        sources: &[Source],
+    ) -> Result<(), Refusal> {
+        let key = self.find_app(app)?;
+        let (mut channel, mut bridge) = (None, None);
+        let mut endpoint: Option<Arc<EndpointSnapshot>> = None;
+        for source in sources {
+            let absent = || Refusal::NoSource(source.to_string());
+            match source {
+                Source::Channel(Some(id)) => {
+                    let found = self.topics.state().channel(id).ok_or_else(absent)?;
+                    channel.get_or_insert(found);
+                }
+                Source::Bridge(Some(id)) => {
+                    let found = self.topics.state().bridge(id).ok_or_else(absent)?;
+                    bridge.get_or_insert(found);
+                }
+                Source::Endpoint(Some(name)) => {
+                    let found = self.topics.state().endpoint(name).ok_or_else(absent)?;
+                    endpoint.get_or_insert(found);
+                }
+                _ => return Err(absent()),
+            }
+        }
+        let at = self.time();
+        let event = UserEvent { name: name.into(), body, channel, bridge, endpoint, at };
+        let app = self.apps.get(key).expect("it was just found");
+        app.topic.publish(event);
+        Ok(())
+    }
+}
+
+/// Coming and leaving.
+impl Exchange {
+    /// A channel that is not in the dialplan comes to an application; if nobody listens there, it is hung
+    /// up.
+    pub(super) fn enter_directly(&mut self, key: ChannelKey, app: &str, args: Vec<String>) {
+        self.channels[key].activity = Activity::Application;
+        if !self.enter(key, app, args) {
+            self.hang_up(key, Cause::NORMAL, By::Nobody);
+        }
+    }
+
+    /// A channel comes to an application. `false`: nobody listens there.
+    pub(super) fn enter(&mut self, key: ChannelKey, app: &str, args: Vec<String>) -> bool {
+        let before = self.channels[key].position.clone();
+        if !self.channels[key].is_in_dialplan() {
+            self.set_application(key, "Stasis", &written(app, &args));
+        }
+        self.set_channel_variable(key, STATUS, "");
+        let Some(app) = self.apps.find_active(app) else {
+            self.channels[key].position = before;
+            self.set_channel_variable(key, STATUS, "FAILED");
+            return false;
+        };
+        self.channels[key].came_from = Some(before);
+        self.begin_stay(key, app, args);
+        true
+    }
+
+    fn begin_stay(&mut self, key: ChannelKey, app: AppKey, args: Vec<String>) {
+        self.listen(app, key);
+        self.channels[key].stay = Some(Stay { app });
+        let channel = self.channels[key].snapshot.clone();
+        self.tell_app(app, ApplicationHappening::StasisStart { channel, args, replaces: None });
+        self.publish_app(app);
+    }
+
+    /// A channel leaves the application that it is in, if it is in one. `goes_on`: it has something to do
+    /// after that.
+    pub(super) fn end_stay(&mut self, key: ChannelKey, goes_on: bool) {
+        if !self.finish_stay(key) {
+            return;
+        }
+        self.set_channel_variable(key, STATUS, "SUCCESS");
+        let before = self.channels[key].came_from.take();
+        if let Some(before) = before.filter(|_| !goes_on && !self.channels[key].is_in_dialplan()) {
+            self.set_application(key, &before.app_name, &before.app_data);
+        }
+    }
+
+    /// Tells that a channel leaves the application that it is in. `false`: it is in none.
+    fn finish_stay(&mut self, key: ChannelKey) -> bool {
+        let Some(stay) = self.channels[key].stay.take() else { return false };
+        let channel = self.channels[key].snapshot.clone();
+        self.tell_app(stay.app, ApplicationHappening::StasisEnd { channel });
+        let channel = &mut self.channels[key];
+        let removed = self.apps.get_mut(stay.app).and_then(|app| app.channels.remove(&channel.id));
+        if removed == Some(true) {
+            channel.listeners.remove(&stay.app);
+        }
+        self.publish_app(stay.app);
+        true
+    }
+
+    /// Sends a channel from its application to another, with these arguments. If nobody listens there, it
+    /// stays where it is, and its application is told.
+    ///
+    /// # Errors
+    /// [`Refusal::NoChannel`] or [`Refusal::NotInApplication`].
+    pub fn move_to(&mut self, channel: &str, app: &str, args: Vec<String>) -> Result<(), Refusal> {
+        let key = self.find_in_application(channel)?;
+        match self.apps.find_active(app) {
+            Some(app) => {
+                let came_from = self.channels[key].came_from.take();
+                self.finish_stay(key);
+                self.channels[key].came_from = came_from;
+                self.begin_stay(key, app, args);
+            }
+            None => {
+                let (channel, destination) = (self.channels[key].snapshot.clone(), app.into());
+                let failed = ApplicationHappening::MoveFailed { channel, destination, args };
+                if let Some(stay) = &self.channels[key].stay {
+                    self.tell_app(stay.app, failed);
+                }
+            }
+        }
+        self.settle();
+        Ok(())
+    }
+
+    /// Sends a channel from its application back to the dialplan: to this place, or where nothing is said,
+    /// behind the step that it came from. One that was never in the dialplan begins where it is.
+    ///
+    /// # Errors
+    /// [`Refusal::NoChannel`], [`Refusal::NotInApplication`], or [`Refusal::NoExtension`] for a label that
+    /// is not there.
+    pub fn continue_in_dialplan(
+        &mut self,
+        channel: &str,
+        context: Option<&str>,
+        exten: Option<&str>,
+        priority: Option<u32>,
+        label: Option<&str>,
+    ) -> Result<(), Refusal> {
+        let key = self.find_in_application(channel)?;
+        let position = self.channels[key].position.clone();
+        let (context, exten) =
+            (context.unwrap_or(&position.context), exten.unwrap_or(&position.exten));
+        let is_elsewhere = (context, exten) != (&position.context, &position.exten);
+        let labelled = match label {
+            Some(label) => {
+                let found = self.dialplan.label(context, exten, label);
+                Some(found.ok_or_else(|| Refusal::NoExtension(format!("label {label}")))?)
+            }
+            None => None,
+        };
+        let chosen = labelled.or(priority).or(is_elsewhere.then_some(1));
+        let place = chosen.map(|priority| Position::new(context, exten, priority));
+        self.part(key, true);
+        self.end_stay(key, true);
+        self.stop_operations(key);
+        match place {
+            Some(place) => self.go_to_step(key, &place),
+            None if self.channels[key].is_in_dialplan() => self.next_step(key),
+            None => self.go_to_step(key, &position),
+        }
+        self.settle();
+        Ok(())
+    }
+
+    /// Offers a channel to all applications whose name fits.
+    pub(super) fn offer(&mut self, key: ChannelKey, fits: impl Fn(&str) -> bool) -> Vec<AppKey> {
+        self.channels[key].offered = true;
+        let channel = self.channels[key].snapshot.clone();
+        let (caller, called) = (channel.caller.id.number.clone(), channel.dialplan.exten.clone());
+        let active = self.apps.iter().filter(|(_, app)| app.listener.is_some() && fits(&app.name));
+        let apps: Vec<_> = active.map(|(key, _)| key).collect();
+        for &app in &apps {
+            let (channel, caller, called) = (channel.clone(), caller.clone(), called.clone());
+            self.tell_app(app, ApplicationHappening::CallBroadcast { channel, caller, called });
+        }
+        apps
+    }
+
+    /// An application takes a call that was offered: the first one has it.
+    ///
+    /// # Errors
+    /// [`Refusal::NotOffered`], [`Refusal::Claimed`], or [`Refusal::NoApplication`] when nobody listens
+    /// there.
+    pub fn claim(&mut self, channel: &str, app: &str) -> Result<Claim, Refusal> {
+        let key = self.find_channel(channel).map_err(|_| Refusal::NotOffered)?;
+        if self.channels[key].claimed {
+            return Err(Refusal::Claimed);
+        }
+        if !self.channels[key].offered {
+            return Err(Refusal::NotOffered);
+        }
+        let winner = self.apps.find_active(app);
+        let winner = winner.ok_or_else(|| Refusal::NoApplication(app.into()))?;
+        (self.channels[key].offered, self.channels[key].claimed) = (false, true);
+        let claimed = self.channels[key].snapshot.clone();
+        let offer = self.claimed_in_dialplan(key);
+        self.set_channel_variable(key, STATUS, "");
+        if let Some(offer) = offer.as_ref().filter(|offer| offer.tells)
+            && let Some(name) = self.apps.get(winner).map(|app| app.name.clone())
+        {
+            for &app in offer.apps.iter().filter(|app| **app != winner) {
+                let (channel, winner) = (claimed.clone(), name.clone());
+                self.tell_app(app, ApplicationHappening::CallClaimed { channel, winner });
+            }
+        }
+        self.begin_stay(key, winner, offer.map(|offer| offer.args).unwrap_or_default());
+        self.settle();
+        Ok(claimed)
+    }
+}
+
+/// An application and its arguments, as the dialplan writes them.
+pub(super) fn written(app: &str, args: &[String]) -> String {
+    let quoted = |arg: &String| match arg.contains(',') {
+        true => format!("\"{arg}\""),
+        false => arg.clone(),
+    };
+    std::iter::once(app.to_owned()).chain(args.iter().map(quoted)).collect::<Vec<_>>().join(",")
+}
+
+/// A dialplan with one more context, in which every call goes to an application.
+fn application_context(dialplan: &Dialplan, context: &str, app: &str) -> Dialplan {
+    let stasis = format!("Stasis({app})");
+    let made = Context::new(context).extension("_.", &[stasis.as_str()]);
+    match made.and_then(|made| made.extension("h", &["NoOp()"])) {
+        Ok(made) => dialplan.with_context(made),
+        Err(problem) => {
+            tracing::warn!(%app, %problem, "no context of its own for this application");
+            dialplan.clone()
+        }
+    }
+}
