@@ -24,6 +24,7 @@ struct Player {
     listeners: BTreeMap<String, (Listener, String)>,
     told: BTreeMap<String, Told>,
     refused: Vec<String>,
+    waits: BTreeMap<String, usize>,
 }
 
 fn text<'a>(request: &'a Value, name: &str) -> Option<String> {
@@ -50,7 +51,7 @@ fn variables(request: &Value) -> Vec<(String, String)> {
 impl Player {
     fn new() -> Self {
         let (listeners, told) = Default::default();
-        Player { stage: Stage::new(), listeners, told, refused: Vec::new() }
+        Player { stage: Stage::new(), listeners, told, refused: Vec::new(), waits: BTreeMap::new() }
     }
 
     fn collect(&mut self) {
@@ -87,16 +88,33 @@ impl Player {
     fn wait(&mut self, wait: &Value) {
         let kind = wait["type"].as_str().unwrap_or_default().to_owned();
         let id = wait["match"].as_object().and_then(|m| {
-            ["channel.id", "playback.id", "recording.name", "peer.id"].iter().find_map(|k| m.get(*k)?.as_str())
+            ["channel.id", "playback.id", "recording.name", "peer.id"]
+                .iter()
+                .find_map(|k| m.get(*k)?.as_str())
         });
         let id = id.map(str::to_owned);
+        let word = ["dialstatus", "digit", "variable", "bridge.id"]
+            .iter()
+            .find_map(|k| wait["match"].get(*k)?.as_str());
+        let word = word.map(str::to_owned);
+        // The n-th wait of a kind is for the n-th of its kind.
+        let count = self.waits.entry(wait.to_string()).or_default();
+        *count += 1;
+        let wanted = *count;
+        let is_it = |line: &&String| {
+            line.split(' ').next() == Some(&kind)
+                && word
+                    .as_ref()
+                    .is_none_or(|word| line[kind.len()..].trim_start().starts_with(word.as_str()))
+        };
         for _ in 0..500 {
-            let has_come = self.told.values().any(|told| {
-                told.iter().any(|(about, lines)| {
-                    id.as_ref().is_none_or(|id| id == about)
-                        && lines.iter().any(|line| line.split(' ').next() == Some(&kind))
-                })
-            });
+            let of_id = self
+                .told
+                .values()
+                .flatten()
+                .filter(|(about, _)| id.as_ref().is_none_or(|id| id == *about));
+            let come: usize = of_id.map(|(_, lines)| lines.iter().filter(is_it).count()).sum();
+            let has_come = come >= wanted;
             if has_come || wait["on"] == "ami" {
                 return;
             }
@@ -110,7 +128,8 @@ impl Player {
             Some("open") => {
                 let Some(apps) = text(ws, "app") else { return };
                 for app in apps.split(',').filter(|app| !app.is_empty()) {
-                    let all = ws["query"].get("subscribeAll").and_then(Value::as_str) == Some("true");
+                    let all =
+                        ws["query"].get("subscribeAll").and_then(Value::as_str) == Some("true");
                     let listener = match all {
                         true => self.stage.listen_to_all(app),
                         false => self.stage.listen(app),
@@ -166,10 +185,13 @@ impl Player {
         };
         let timeout = || get("timeout").and_then(|t| t.parse().ok()).map(Duration::from_secs);
         let caller = || get("callerId").map(|id| id.parse().unwrap());
-        let originate = |id| Originate { call: call(id), caller: caller(), timeout: timeout(), then: then() };
+        let originate =
+            |id| Originate { call: call(id), caller: caller(), timeout: timeout(), then: then() };
         let play = |id: Option<&str>| PlayHow {
             id: id.map(str::to_owned).or(get("playbackId")),
-            media: get("media").map(|m| m.split(',').map(str::to_owned).collect()).unwrap_or_default(),
+            media: get("media")
+                .map(|m| m.split(',').map(str::to_owned).collect())
+                .unwrap_or_default(),
             language: get("lang"),
             ..PlayHow::default()
         };
@@ -181,7 +203,9 @@ impl Player {
                 Some("append") => IfExists::Append,
                 _ => IfExists::Fail,
             },
-            max_duration: get("maxDurationSeconds").and_then(|t| t.parse().ok()).map(Duration::from_secs),
+            max_duration: get("maxDurationSeconds")
+                .and_then(|t| t.parse().ok())
+                .map(Duration::from_secs),
             beep: get("beep").as_deref() == Some("true"),
             ..RecordHow::default()
         };
@@ -201,7 +225,9 @@ impl Player {
                     direction: Way::Both,
                 })
                 .map(drop),
-            ("POST", ["channels", id]) => exchange.originate(originate(Some((*id).into()))).map(drop),
+            ("POST", ["channels", id]) => {
+                exchange.originate(originate(Some((*id).into()))).map(drop)
+            }
             ("DELETE", ["channels", id]) => {
                 let code = get("reason_code").and_then(|code| code.parse().ok()).map(Cause);
                 let reason = get("reason").and_then(|reason| Cause::of_reason(&reason));
@@ -240,13 +266,16 @@ impl Player {
                     let given = get(name).and_then(|t| t.parse::<i64>().ok()).unwrap_or(default);
                     Duration::from_millis(u64::try_from(given).unwrap_or(u64::from(u32::MAX)))
                 };
-                exchange.send_digits(id, &DigitsHow {
-                    digits: get("dtmf").unwrap_or_default(),
-                    duration: time("duration", 100),
-                    between: time("between", 100),
-                    before: time("before", 0),
-                    after: time("after", 0),
-                })
+                exchange.send_digits(
+                    id,
+                    &DigitsHow {
+                        digits: get("dtmf").unwrap_or_default(),
+                        duration: time("duration", 100),
+                        between: time("between", 100),
+                        before: time("before", 0),
+                        after: time("after", 0),
+                    },
+                )
             }
             ("POST", ["channels", id, "play"]) => exchange.play(id, play(None)).map(drop),
             ("POST", ["channels", id, "play", play_id]) => {
@@ -296,7 +325,9 @@ impl Player {
                 let kind = BridgeType::parse(&get("type").unwrap_or_default())?;
                 let id = rest.first().map(|id| (*id).to_owned()).or(get("bridgeId"));
                 let name = get("name").unwrap_or_default();
-                exchange.create_bridge(NewBridge { id, name, kind, variables: Vec::new() }).map(drop)
+                exchange
+                    .create_bridge(NewBridge { id, name, kind, variables: Vec::new() })
+                    .map(drop)
             }
             ("DELETE", ["bridges", id]) => exchange.destroy_bridge(id),
             ("POST", ["bridges", id, "addChannel"]) => {
@@ -329,7 +360,10 @@ impl Player {
                 }
             }
             ("POST", ["events", "claim"]) => exchange
-                .claim(&get("channelId").unwrap_or_default(), &get("application").unwrap_or_default())
+                .claim(
+                    &get("channelId").unwrap_or_default(),
+                    &get("application").unwrap_or_default(),
+                )
                 .map(drop),
             ("POST", ["events", "user", name]) => {
                 let sources = get("source").unwrap_or_default();
@@ -352,7 +386,8 @@ impl Player {
 fn recorded(steps: &[Value]) -> BTreeMap<String, Told> {
     let mut told: BTreeMap<String, Told> = BTreeMap::new();
     for step in steps {
-        let (Some(event), Some(on)) = (step.get("event"), step.get("on").and_then(Value::as_str)) else {
+        let (Some(event), Some(on)) = (step.get("event"), step.get("on").and_then(Value::as_str))
+        else {
             continue;
         };
         let Some((id, line)) = recorded_line(event) else { continue };
@@ -397,7 +432,9 @@ fn recorded_line(event: &Value) -> Option<(String, String)> {
             let device = &event["device_state"];
             return Some((s(&device["name"]), format!("{kind} {}", s(&device["state"]))));
         }
-        "BridgeCreated" | "BridgeDestroyed" => return Some((s(&event["bridge"]["id"]), kind.into())),
+        "BridgeCreated" | "BridgeDestroyed" => {
+            return Some((s(&event["bridge"]["id"]), kind.into()));
+        }
         "ChannelUserevent" => return Some((s(&event["eventname"]), kind.into())),
         _ if kind.starts_with("Playback") => {
             let playback = &event["playback"];
@@ -405,7 +442,9 @@ fn recorded_line(event: &Value) -> Option<(String, String)> {
             let line = format!("{kind} {}{failed}", s(&playback["media_uri"]));
             return Some((s(&playback["id"]), line));
         }
-        _ if kind.starts_with("Recording") => return Some((s(&event["recording"]["name"]), kind.into())),
+        _ if kind.starts_with("Recording") => {
+            return Some((s(&event["recording"]["name"]), kind.into()));
+        }
         _ => String::new(),
     };
     let id = if id.is_empty() { "-".into() } else { id };
@@ -438,10 +477,14 @@ fn recorded_scenarios_are_told_as_they_were() {
                 let ours = player.told.get(socket).and_then(|told| told.get(id));
                 let ours = ours.cloned().unwrap_or_default();
                 // Ids that were made, and names with what makes them unique, differ.
-                if id.contains('<') || lines.iter().zip(&ours).all(|(a, b)| a == b || a.contains('<')) && lines.len() == ours.len() {
+                if id.contains('<')
+                    || lines.iter().zip(&ours).all(|(a, b)| a == b || a.contains('<'))
+                        && lines.len() == ours.len()
+                {
                     continue;
                 }
-                differences.push(format!("{socket} {id}\n      theirs {lines:?}\n      ours   {ours:?}"));
+                differences
+                    .push(format!("{socket} {id}\n      theirs {lines:?}\n      ours   {ours:?}"));
             }
         }
         println!("{name}: {}", if differences.is_empty() { "as recorded" } else { "differs" });
@@ -456,7 +499,10 @@ fn recorded_scenarios_are_told_as_they_were() {
 fn lines_are_made_of_what_is_told() {
     let mut stage = Stage::new();
     let mut listener = stage.listen_to_all("all");
-    stage.exchange.create_bridge(NewBridge { id: Some("b".into()), ..NewBridge::default() }).unwrap();
+    stage
+        .exchange
+        .create_bridge(NewBridge { id: Some("b".into()), ..NewBridge::default() })
+        .unwrap();
     let told: Vec<_> = listener.deliveries().iter().flat_map(lines).collect();
     assert_eq!(told, ["BridgeCreated b"]);
 }

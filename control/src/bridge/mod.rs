@@ -34,6 +34,8 @@ pub(crate) struct Bridge {
     pub(crate) members: Vec<ChannelKey>,
     /// Those whose connected line is not to follow whom they are with.
     pub(crate) inhibited: BTreeSet<ChannelKey>,
+    /// All are leaving.
+    pub(crate) is_closing: bool,
     pub(crate) ids: Arc<BTreeSet<ChannelId>>,
     pub(crate) snapshot: Arc<BridgeSnapshot>,
     pub(crate) topic: Arc<Pooled>,

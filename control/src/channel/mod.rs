@@ -97,6 +97,8 @@ pub(crate) struct Channel {
     pub(crate) held: bool,
     /// The music that it hears outside of bridges.
     pub(crate) music: Option<String>,
+    /// Whether all hear it where the others wait.
+    pub(crate) announces: bool,
     /// Whether its keys are kept from the others of its bridge.
     pub(crate) absorbs_dtmf: bool,
     /// A call that is offered to applications.

@@ -107,6 +107,7 @@ impl Exchange {
             mix,
             members: Vec::new(),
             inhibited: BTreeSet::new(),
+            is_closing: false,
             ids: Arc::default(),
             snapshot: snapshot.clone(),
             topic: self.topics.bridge(&id),
@@ -202,6 +203,7 @@ impl Exchange {
     fn prepare(&mut self, key: ChannelKey, options: &AddOptions) {
         let is_announcer = options.role.as_deref() == Some("announcer");
         let role = if is_announcer { Role::Announcer } else { Role::Participant };
+        self.channels[key].announces = is_announcer;
         self.channels[key].absorbs_dtmf = options.absorb_dtmf;
         let Some(line) = self.channels[key].line else { return };
         let absorb = if options.absorb_dtmf { Absorb::Whole } else { Absorb::Off };
@@ -241,10 +243,15 @@ impl Exchange {
     }
 
     pub(super) fn destroy(&mut self, key: BridgeKey) {
-        let Some(bridge) = self.bridges.get(key) else { return };
-        for member in bridge.members.clone() {
-            self.part(member, true);
+        let Some(bridge) = self.bridges.get_mut(key) else { return };
+        bridge.is_closing = true;
+        let members = bridge.members.clone();
+        for &member in &members {
+            if self.channels[member].variables.get(PEER).is_some() {
+                self.set_channel_variable(member, PEER, "");
+            }
         }
+        members.into_iter().for_each(|member| self.part(member, true));
         self.stop_bridge_operations(key);
         let Some(bridge) = self.bridges.get(key) else { return };
         let (id, mix, topic) = (bridge.id.clone(), bridge.mix, bridge.topic.clone());
@@ -310,9 +317,7 @@ impl Exchange {
         self.publish_bridge(bridge);
         let snapshot = self.channels[key].snapshot.clone();
         self.tell_bridge_event(bridge, BridgeHappening::Left { channel: snapshot }, &[key]);
-        if self.bridges[bridge].members.len() > 1 {
-            self.tell_peers(bridge);
-        }
+        self.tell_peers(bridge);
         self.choose_technology(bridge);
         if lets_go && let Some(app) = app {
             self.unlisten_bridge(app, bridge);
@@ -333,16 +338,15 @@ impl Exchange {
     /// Each in a bridge has a variable that names the others, the latest first.
     fn tell_peers(&mut self, key: BridgeKey) {
         let members = self.bridges[key].members.clone();
-        if members.len() < 2 || self.bridges[key].kind.holding {
+        let is_closing = self.bridges[key].is_closing;
+        if members.len() < 2 || self.bridges[key].kind.holding || is_closing {
             return;
         }
         for &member in &members {
             let others = members.iter().rev().filter(|other| **other != member);
             let names: Vec<_> = others.map(|other| self.channels[*other].name()).collect();
             let names = names.join(",");
-            if self.channels[member].variables.get(PEER) != Some(&names) {
-                self.set_channel_variable(member, PEER, &names);
-            }
+            self.set_channel_variable(member, PEER, &names);
         }
     }
 
@@ -369,7 +373,7 @@ impl Exchange {
         let channel = &self.channels[key];
         let Some(bridge) = channel.bridge.filter(|_| !channel.absorbs_dtmf) else { return };
         let room = &self.bridges[bridge];
-        if room.kind.holding {
+        if room.kind.holding && !channel.announces {
             return;
         }
         let others: Vec<_> = room.members.iter().copied().filter(|other| *other != key).collect();

@@ -188,6 +188,7 @@ impl Exchange {
             endpoint: half.endpoint.map(Into::into),
             held: false,
             music: None,
+            announces: false,
             absorbs_dtmf: false,
             offered: false,
             claimed: false,
@@ -286,7 +287,8 @@ impl Exchange {
                 self.lines.insert(line, Owner::Channel(key));
                 self.order(MediaOrder::Set(line, LegSetting::DetectTalk(None)));
             }
-            Signal::Variable(name, value) => self.set_channel_variable(key, name, &value),
+            // The technology's own, which nobody has set: nobody is told.
+            Signal::Variable(name, value) => channel.variables.set(name, &value),
             Signal::Inherit(from) => self.inherit(from, key),
             Signal::Parties(caller, connected) => self.change(key, |channel| {
                 (channel.caller, channel.connected) = (Arc::new(caller), Arc::new(connected));
@@ -381,6 +383,7 @@ impl Exchange {
         self.part(key, false);
         self.end_stay(key, false);
         if self.channels[key].is_in_dialplan() {
+            self.end_step(key);
             self.run_hangup_steps(key);
             let (cause, soft) = (SoftHangup::DialplanEnded as u16, true);
             self.tell_event(key, ChannelHappening::HangupRequest { cause, soft, tech_cause: None });

@@ -161,7 +161,6 @@ impl Exchange {
             return Err(Refusal::NotOurDevice(name.into()));
         }
         if self.topics.state().device(name).is_some() {
-            self.publish_device(DeviceUpdate { name: name.into(), state: DeviceState::Unknown });
             Topics::clear::<DeviceUpdate>(self.topics.all_devices(), name.into());
         }
         Ok(())

@@ -68,6 +68,8 @@ pub struct Settings {
     pub phones: BTreeMap<String, PhoneSettings>,
     /// How long somebody rings whom nobody has said how long.
     pub ring_time: Duration,
+    /// How long the dialplan waits for sound after it has answered a call.
+    pub answer_wait: Duration,
     /// Steps of the dialplan that may follow one upon the other before others have their turn.
     pub most_steps: u32,
     /// Where random ids begin.
@@ -82,6 +84,7 @@ impl Default for Settings {
             language: "en".into(),
             phones: BTreeMap::new(),
             ring_time: Duration::from_secs(30),
+            answer_wait: Duration::from_millis(500),
             most_steps: 256,
             seed: 0,
         }

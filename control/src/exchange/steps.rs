@@ -180,6 +180,14 @@ impl Exchange {
         }
     }
 
+    /// A channel is hung up amid a step: what that sets at its end is set.
+    pub(super) fn end_step(&mut self, key: ChannelKey) {
+        let Some(run) = self.run_mut(key) else { return };
+        if let Waiting::Sounds = std::mem::take(&mut run.waiting) {
+            self.set_channel_variable(key, "PLAYBACKSTATUS", "SUCCESS");
+        }
+    }
+
     /// The steps of the extension `h` that need no time, for a channel that is hung up.
     pub(super) fn run_hangup_steps(&mut self, key: ChannelKey) {
         let Some(channel) = self.channels.get(key).filter(|c| c.is_in_dialplan()) else { return };
@@ -259,7 +267,10 @@ impl Exchange {
                 Next::Step
             }
             Application::Answer { delay } => {
+                let is_up = self.channels[key].state == ChannelState::Up;
+                let wait = if is_up { Duration::ZERO } else { self.settings.answer_wait };
                 self.answer_channel(key);
+                let delay = delay.max(wait);
                 match delay.is_zero() {
                     true => Next::Step,
                     false => Next::WaitFor(Waiting::Time, delay),

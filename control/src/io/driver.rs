@@ -231,7 +231,9 @@ impl Driver {
                 return self.open_snoop(line, of, (spy, whisper), tell);
             }
             MediaOrder::CloseLine(line) => self.close_line(line),
-            MediaOrder::Set(line, setting) => self.on_line(line, |media, leg| media.set(leg, setting)),
+            MediaOrder::Set(line, setting) => {
+                self.on_line(line, |media, leg| media.set(leg, setting))
+            }
             MediaOrder::Press(line, digit, duration) => {
                 self.on_line(line, |media, leg| media.press(leg, digit, duration))
             }
@@ -292,9 +294,10 @@ impl Driver {
             Err(reason) => return tell(MediaEvent::Failed(line, reason)),
         };
         self.next_ssrc = self.next_ssrc.wrapping_mul(0x9E37_79B1).wrapping_add(1);
-        let tries = self.settings.rtp_ports.map_or(1, |(first, last)| {
-            u32::from(last.saturating_sub(first)) + 1
-        });
+        let tries = self
+            .settings
+            .rtp_ports
+            .map_or(1, |(first, last)| u32::from(last.saturating_sub(first)) + 1);
         for _ in 0..tries {
             let local = SocketAddr::new(self.settings.rtp_address, self.port());
             let leg = RtpLeg::external(local, open.remote, payloads, self.next_ssrc);
@@ -326,7 +329,9 @@ impl Driver {
         match self.media.pair(self.settings.pair_rate, [&self.topic, &self.topic]) {
             Ok(legs) => lines.into_iter().zip(legs).for_each(|(line, leg)| self.opened(line, leg)),
             Err(error) => {
-                lines.into_iter().for_each(|line| tell(MediaEvent::Failed(line, error.to_string())));
+                lines
+                    .into_iter()
+                    .for_each(|line| tell(MediaEvent::Failed(line, error.to_string())));
             }
         }
     }
@@ -411,7 +416,10 @@ impl Driver {
         let music = class.and_then(|name| {
             let music = self.settings.music.get(name).cloned();
             if music.is_none() {
-                tracing::warn!(class = name, "there is no such class of music: name it in the settings");
+                tracing::warn!(
+                    class = name,
+                    "there is no such class of music: name it in the settings"
+                );
             }
             music
         });
@@ -420,7 +428,8 @@ impl Driver {
         {
             return self.music_in_mix(mix, target, music);
         }
-        let (media, prompts, topic) = (self.media.clone(), self.prompts.clone(), self.topic.clone());
+        let (media, prompts, topic) =
+            (self.media.clone(), self.prompts.clone(), self.topic.clone());
         self.files.run(Box::new(move || {
             let outcome = match music {
                 Some(class) => prompts.music(&media, target, &class, &topic),
@@ -501,7 +510,10 @@ impl Driver {
 
     fn record_settings(&self, ear: Ear, how: &RecordHow) -> Result<RecordSettings, String> {
         let path = self.file_of(&how.name).ok_or_else(|| {
-            format!("{:?} leads out of the folder of recordings: leave .. and / at its begin out", how.name)
+            format!(
+                "{:?} leads out of the folder of recordings: leave .. and / at its begin out",
+                how.name
+            )
         })?;
         let (format, rate) = match how.format.as_str() {
             "wav" | "" => (WavFormat::Pcm16, Some(SampleRate::Hz8000)),
@@ -510,7 +522,9 @@ impl Driver {
             "ulaw" | "mulaw" | "pcm" => (WavFormat::Ulaw, None),
             "alaw" => (WavFormat::Alaw, None),
             other => {
-                return Err(format!("{other:?} is no format of recordings: use wav, wav16, wav48, ulaw or alaw"));
+                return Err(format!(
+                    "{other:?} is no format of recordings: use wav, wav16, wav48, ulaw or alaw"
+                ));
             }
         };
         let mut path = path.into_os_string();
@@ -701,7 +715,9 @@ fn payloads(formats: &[String]) -> Result<Payloads, String> {
         "slin16" => l16(16_000),
         "slin48" => l16(48_000),
         #[allow(clippy::unreadable_literal)]
-        "opus" => Codec::from_rtpmap("opus", 48_000).ok_or_else(|| "this was built without Opus".into()),
+        "opus" => {
+            Codec::from_rtpmap("opus", 48_000).ok_or_else(|| "this was built without Opus".into())
+        }
         other => Err(format!(
             "{other:?} is no codec: use ulaw, alaw, g722, slin, slin16, slin48 or opus"
         )),

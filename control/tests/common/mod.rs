@@ -18,14 +18,15 @@ use stasis_control::time::{Epoch, Timestamp};
 use stasis_control::{Census, Exchange, Registration, Settings};
 use stasis_media::frame::SampleRate;
 use stasis_media::io::{
-    Media, MediaSettings, MusicClass, MusicOrder, PromptSettings, Prompts, Recorder, RecorderTicker, Ticker,
+    Media, MediaSettings, MusicClass, MusicOrder, PromptSettings, Prompts, Recorder,
+    RecorderTicker, Ticker,
 };
 use stasis_media::wav::{Pcm, WavFormat, WavWriter};
 
 pub const RATE: SampleRate = SampleRate::Hz8000;
 
 /// Sounds that there are, each a tone of its own: name, frequency, milliseconds.
-pub const SOUNDS: [(&str, f64, usize); 7] = [
+pub const SOUNDS: [(&str, f64, usize); 15] = [
     ("hello-world", 350.0, 1_000),
     ("goodbye", 400.0, 600),
     ("beep", 1_000.0, 200),
@@ -33,6 +34,14 @@ pub const SOUNDS: [(&str, f64, usize); 7] = [
     ("menu", 500.0, 400),
     ("digits/1", 550.0, 250),
     ("digits/2", 600.0, 250),
+    ("digits/0", 610.0, 250),
+    ("digits/3", 620.0, 250),
+    ("digits/40", 630.0, 250),
+    ("letters/a", 640.0, 250),
+    ("letters/b", 650.0, 250),
+    ("tt-monkeys", 660.0, 3_000),
+    ("vm-intro", 670.0, 1_000),
+    ("vm-goodbye", 680.0, 500),
 ];
 
 /// The dialplan that the recorded scenarios need.
@@ -82,7 +91,8 @@ impl Stage {
         };
         let driver = Driver::by_hand(&bus, media.clone(), recorder, prompts, settings);
         let events = driver.subscribe().unwrap();
-        let settings = Settings { phones, channel_variables: vec!["GOLDVAR".into()], ..Settings::default() };
+        let settings =
+            Settings { phones, channel_variables: vec!["GOLDVAR".into()], ..Settings::default() };
         let epoch = Epoch::at(Timestamp::from_micros(1_700_000_000_000_000));
         let exchange = Exchange::new(&bus, settings, dialplan, epoch).unwrap();
         Stage { exchange, folder, bus, media, driver, events, ticker, recorder: work, ticks: 0 }
