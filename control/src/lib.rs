@@ -19,6 +19,7 @@ pub mod message;
 pub mod party;
 pub mod playback;
 pub mod recording;
+pub mod records;
 mod refusal;
 pub mod tech;
 pub mod time;

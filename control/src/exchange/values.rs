@@ -144,6 +144,8 @@ impl Exchange {
                 }
             }),
             "GLOBAL" => self.set_global(args, value),
+            // For the records, which read what is told.
+            "CDR" | "CDR_PROP" => self.set_channel_variable(key, name, value),
             "TALK_DETECT" => self.set_talk_detection(key, &field, value),
             _ => tracing::debug!(%function, "there is no such function to be set"),
         }
