@@ -84,24 +84,28 @@ struct Caches {
 impl State {
     /// The channel of this id.
     pub fn channel(&self, id: &ChannelId) -> Option<Arc<ChannelSnapshot>> {
-        self.caches.channels.get(id).map(|cached| cached.new.clone())
+        self.caches.channels.get(id).filter(|c| !c.is_gone).map(|cached| cached.new.clone())
     }
 
     /// All channels, by their ids.
     pub fn channels(&self) -> Vec<Arc<ChannelSnapshot>> {
-        let mut all: Vec<_> = self.caches.channels.dump().iter().map(|c| c.new.clone()).collect();
+        let dump = self.caches.channels.dump();
+        let there = dump.iter().filter(|cached| !cached.is_gone);
+        let mut all: Vec<_> = there.map(|cached| cached.new.clone()).collect();
         all.sort_by(|a, b| a.id().cmp(b.id()));
         all
     }
 
     /// The bridge of this id.
     pub fn bridge(&self, id: &BridgeId) -> Option<Arc<BridgeSnapshot>> {
-        self.caches.bridges.get(id).map(|cached| cached.new.clone())
+        self.caches.bridges.get(id).filter(|b| !b.is_gone).map(|cached| cached.new.clone())
     }
 
     /// All bridges, by their ids.
     pub fn bridges(&self) -> Vec<Arc<BridgeSnapshot>> {
-        let mut all: Vec<_> = self.caches.bridges.dump().iter().map(|b| b.new.clone()).collect();
+        let dump = self.caches.bridges.dump();
+        let there = dump.iter().filter(|cached| !cached.is_gone);
+        let mut all: Vec<_> = there.map(|cached| cached.new.clone()).collect();
         all.sort_by(|a, b| a.id.cmp(&b.id));
         all
     }

@@ -256,9 +256,9 @@ impl Exchange {
         let Some(bridge) = self.bridges.get(key) else { return };
         let (id, mix, topic) = (bridge.id.clone(), bridge.mix, bridge.topic.clone());
         let (new, at) = (bridge.snapshot.clone(), self.time());
-        Topics::clear::<BridgeUpdate>(&topic, id.clone());
         let gone = BridgeUpdate { old: Some(new.clone()), new, is_gone: true, at };
         self.tell_bridge(key, &gone);
+        Topics::clear::<BridgeUpdate>(&topic, id.clone());
         self.order(MediaOrder::CloseMix(mix));
         let Some(bridge) = self.bridges.remove(key) else { return };
         self.bridge_ids.remove(&id);

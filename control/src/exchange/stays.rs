@@ -90,6 +90,7 @@ impl Exchange {
         let Some(app) = self.apps.get(key) else { return };
         let (name, is_gone) = (app.name.clone(), app.is_abandoned());
         let new = Arc::new(app.snapshot());
+        self.topics.applications.publish(ApplicationUpdate { new, is_gone });
         if is_gone {
             Topics::clear::<ApplicationUpdate>(&self.topics.applications, name);
             self.apps.remove(key);
@@ -100,7 +101,6 @@ impl Exchange {
                 bridge.listeners.remove(&key);
             });
         }
-        self.topics.applications.publish(ApplicationUpdate { new, is_gone });
     }
 
     pub(super) fn tell_app(&self, key: AppKey, event: ApplicationHappening) {

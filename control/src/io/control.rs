@@ -19,6 +19,8 @@ use crate::topics::State;
 
 /// How long it sleeps at most.
 const LONGEST_SLEEP: Duration = Duration::from_secs(1);
+/// How long it waits for room in the engine.
+const ROOM_PAUSE: Duration = Duration::from_millis(5);
 /// Messages that are taken in before others have their turn.
 const MOST_AT_ONCE: usize = 256;
 
@@ -148,7 +150,8 @@ impl Worker {
             self.exchange.advance(now);
             self.driver.serve(&mut self.exchange);
             let deadline = self.exchange.next_deadline();
-            let sleep = deadline.map_or(LONGEST_SLEEP, |at| at.since(now)).min(LONGEST_SLEEP);
+            let longest = if self.driver.is_waiting() { ROOM_PAUSE } else { LONGEST_SLEEP };
+            let sleep = deadline.map_or(longest, |at| at.since(now)).min(longest);
             match self.events.recv_timeout(sleep) {
                 Ok(delivery) => {
                     self.exchange.advance(self.clock.now());

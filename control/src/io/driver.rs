@@ -18,10 +18,11 @@ use stasis_media::event::{
 use stasis_media::frame::SampleRate;
 use stasis_media::io::{
     BridgeRate, BridgeSettings, ControlError, IfExists as EngineIfExists, Keys, Media, MusicClass,
-    PlayOptions, PlaybackFailed, PromptError, Prompts, RecordEnd, RecordSettings, RecordState,
-    RecordTarget, Recorder, Recording, RecordingChanged, RtpLeg,
+    PlayOptions, PlaybackFailed, PromptError, Prompts, RecordEnd, RecordError, RecordSettings,
+    RecordState, RecordTarget, Recorder, Recording, RecordingChanged, RtpLeg,
 };
 use stasis_media::rtp::Payloads;
+use stasis_media::schedule::PERIOD;
 use stasis_media::snoop::{SnoopDirection, SnoopSettings};
 use stasis_media::sound::{Item, PlaybackControl};
 use stasis_media::wav::{Repeat, WavFormat};
@@ -35,6 +36,9 @@ use crate::media::{
 };
 use crate::playback::PlaybackState;
 use crate::recording::RecordingState;
+
+/// How often a recording is tried to be begun when the engine has no room.
+const MOST_TRIES: usize = 100;
 
 /// How orders are carried out.
 #[derive(Clone, Debug)]
@@ -88,6 +92,8 @@ pub struct Driver {
     filed: Arc<Mutex<Vec<Filed>>>,
     early: Vec<RecordingChanged>,
     figures: HashMap<Line, RtpFigures>,
+    /// The order that waits for room.
+    held: Option<MediaOrder>,
     next_port: u16,
     next_ssrc: u32,
 }
@@ -104,6 +110,26 @@ struct Room {
 enum Taped {
     Beginning(Vec<RecordControl>),
     Begun(Recording),
+}
+
+/// Whether an order was carried out.
+enum Done {
+    /// It was, or cannot be.
+    Yes,
+    /// There is no room for it now.
+    Busy,
+}
+
+impl Done {
+    /// What an engine's answer means. A playback or a leg that is gone by now is as good as done.
+    fn of(outcome: Result<(), ControlError>) -> Self {
+        match outcome {
+            Err(ControlError::Busy) => return Done::Busy,
+            Err(error) => tracing::debug!(%error, "the media engine did not take an order"),
+            Ok(()) => {}
+        }
+        Done::Yes
+    }
 }
 
 /// Published to wake who waits for events.
@@ -160,6 +186,7 @@ impl Driver {
             filed: Arc::default(),
             early: Vec::new(),
             figures: HashMap::new(),
+            held: None,
             next_ssrc: 0x5354_4153,
         }
     }
@@ -197,18 +224,22 @@ impl Driver {
         self.lines.len() + self.mixes.len() + self.plays.len() + self.records.len()
     }
 
-    /// Carries out all orders of an exchange, and those that come of what they tell.
+    /// Carries out all orders of an exchange, and those that come of what they tell. Orders for which the
+    /// engine has no room now wait, in their order: see [`is_waiting`](Self::is_waiting).
     pub fn serve(&mut self, exchange: &mut Exchange) {
         let mut events = Vec::new();
-        loop {
-            while let Some(order) = exchange.take_order() {
-                self.carry_out(order, &mut |event| events.push(event));
-            }
-            if events.is_empty() {
+        while let Some(order) = self.held.take().or_else(|| exchange.take_order()) {
+            if let Done::Busy = self.carry_out(&order, &mut |event| events.push(event)) {
+                self.held = Some(order);
                 return;
             }
             events.drain(..).for_each(|event| exchange.media_event(event));
         }
+    }
+
+    /// Whether orders wait for room in the engine, which there is after its next tick.
+    pub fn is_waiting(&self) -> bool {
+        self.held.is_some()
     }
 
     /// Hands what the engine has told to an exchange, and carries out what that orders then.
@@ -223,45 +254,47 @@ impl Driver {
     }
 
     /// Carries out an order; what comes of it at once is handed to `tell`.
-    fn carry_out(&mut self, order: MediaOrder, tell: &mut dyn FnMut(MediaEvent)) {
+    fn carry_out(&mut self, order: &MediaOrder, tell: &mut dyn FnMut(MediaEvent)) -> Done {
         let outcome = match order {
-            MediaOrder::OpenRtp(line, open) => return self.open_rtp(line, &open, tell),
-            MediaOrder::OpenPair(lines) => return self.open_pair(lines, tell),
+            MediaOrder::OpenRtp(line, open) => return self.open_rtp(*line, open, tell),
+            MediaOrder::OpenPair(lines) => return self.open_pair(*lines, tell),
             MediaOrder::OpenSnoop { line, of, spy, whisper } => {
-                return self.open_snoop(line, of, (spy, whisper), tell);
+                return self.open_snoop(*line, *of, (*spy, *whisper), tell);
             }
-            MediaOrder::CloseLine(line) => self.close_line(line),
+            MediaOrder::CloseLine(line) => self.close_line(*line),
             MediaOrder::Set(line, setting) => {
-                self.on_line(line, |media, leg| media.set(leg, setting))
+                self.on_line(*line, |media, leg| media.set(leg, *setting))
             }
             MediaOrder::Press(line, digit, duration) => {
-                self.on_line(line, |media, leg| media.press(leg, digit, duration))
+                self.on_line(*line, |media, leg| media.press(leg, *digit, *duration))
             }
-            MediaOrder::OpenMix { mix, holding } => self.open_mix(mix, holding),
-            MediaOrder::CloseMix(mix) => self.close_mix(mix),
-            MediaOrder::Join(line, mix) => match self.mixes.get(&mix) {
-                Some(room) => self.on_line(line, |media, leg| media.join(leg, room.bridge)),
+            MediaOrder::OpenMix { mix, holding } => self.open_mix(*mix, *holding),
+            MediaOrder::CloseMix(mix) => self.close_mix(*mix),
+            MediaOrder::Join(line, mix) => match self.mixes.get(mix) {
+                Some(room) => self.on_line(*line, |media, leg| media.join(leg, room.bridge)),
                 None => Ok(()),
             },
-            MediaOrder::Leave(line) => self.on_line(line, Media::leave),
+            MediaOrder::Leave(line) => self.on_line(*line, Media::leave),
             MediaOrder::Play { play, ear, sound, language, offset, repeats } => {
-                let repeat = if repeats { Repeat::Forever } else { Repeat::Once };
-                let options = PlayOptions { language, offset, repeat };
-                return self.play(play, ear, sound, options, tell);
+                let repeat = if *repeats { Repeat::Forever } else { Repeat::Once };
+                let options = PlayOptions { language: language.clone(), offset: *offset, repeat };
+                return self.play(*play, *ear, sound, options, tell);
             }
-            MediaOrder::ControlPlay(play, control) => match self.plays.get(&play) {
-                Some(playback) => self.media.control(*playback, control),
+            MediaOrder::ControlPlay(play, control) => match self.plays.get(play) {
+                Some(playback) => self.media.control(*playback, *control),
                 None => Ok(()),
             },
-            MediaOrder::Music(ear, class) => return self.music(ear, class.as_deref()),
-            MediaOrder::Record(record, ear, how) => return self.record(record, ear, how, tell),
+            MediaOrder::Music(ear, class) => return self.music(*ear, class.as_deref()),
+            MediaOrder::Record(record, ear, how) => {
+                self.record(*record, *ear, how, tell);
+                Ok(())
+            }
             MediaOrder::ControlRecord(record, control) => {
-                return self.control_record(record, control);
+                self.control_record(*record, *control);
+                Ok(())
             }
         };
-        if let Err(error) = outcome {
-            tracing::warn!(%error, "the media engine did not take an order");
-        }
+        Done::of(outcome)
     }
 
     fn on_line(
@@ -288,10 +321,13 @@ impl Driver {
         self.legs.insert(leg, line);
     }
 
-    fn open_rtp(&mut self, line: Line, open: &RtpOpen, tell: &mut dyn FnMut(MediaEvent)) {
+    fn open_rtp(&mut self, line: Line, open: &RtpOpen, tell: &mut dyn FnMut(MediaEvent)) -> Done {
         let payloads = match payloads(&open.formats) {
             Ok(payloads) => payloads,
-            Err(reason) => return tell(MediaEvent::Failed(line, reason)),
+            Err(reason) => {
+                tell(MediaEvent::Failed(line, reason));
+                return Done::Yes;
+            }
         };
         self.next_ssrc = self.next_ssrc.wrapping_mul(0x9E37_79B1).wrapping_add(1);
         let tries = self
@@ -304,14 +340,16 @@ impl Driver {
             match self.media.add_rtp_leg(leg, &self.topic) {
                 Ok((leg, local)) => {
                     self.opened(line, leg);
-                    return tell(MediaEvent::Opened(line, local));
+                    tell(MediaEvent::Opened(line, local));
+                    return Done::Yes;
                 }
                 Err(ControlError::Bind { .. }) if tries > 1 => {}
-                Err(error) => return tell(MediaEvent::Failed(line, error.to_string())),
+                Err(error) => return refused(&[line], error, tell),
             }
         }
         let reason = "no port is free for RTP: allow more in the settings".to_owned();
         tell(MediaEvent::Failed(line, reason));
+        Done::Yes
     }
 
     /// The next port to be tried: RTP has the even ones (RFC 3550, 11).
@@ -325,14 +363,13 @@ impl Driver {
         port
     }
 
-    fn open_pair(&mut self, lines: [Line; 2], tell: &mut dyn FnMut(MediaEvent)) {
+    fn open_pair(&mut self, lines: [Line; 2], tell: &mut dyn FnMut(MediaEvent)) -> Done {
         match self.media.pair(self.settings.pair_rate, [&self.topic, &self.topic]) {
-            Ok(legs) => lines.into_iter().zip(legs).for_each(|(line, leg)| self.opened(line, leg)),
-            Err(error) => {
-                lines
-                    .into_iter()
-                    .for_each(|line| tell(MediaEvent::Failed(line, error.to_string())));
+            Ok(legs) => {
+                lines.into_iter().zip(legs).for_each(|(line, leg)| self.opened(line, leg));
+                Done::Yes
             }
+            Err(error) => refused(&lines, error, tell),
         }
     }
 
@@ -342,7 +379,7 @@ impl Driver {
         of: Line,
         (spy, whisper): (Way, Way),
         tell: &mut dyn FnMut(MediaEvent),
-    ) {
+    ) -> Done {
         let direction = |way| match way {
             Way::None => SnoopDirection::None,
             Way::In => SnoopDirection::In,
@@ -352,19 +389,25 @@ impl Driver {
         let settings = SnoopSettings { spy: direction(spy), whisper: direction(whisper) };
         let Some(of) = self.lines.get(&of).copied() else {
             let reason = "what was to be overheard has no sound".to_owned();
-            return tell(MediaEvent::Failed(line, reason));
+            tell(MediaEvent::Failed(line, reason));
+            return Done::Yes;
         };
         match self.media.snoop(of, settings, &self.topic) {
             Ok(leg) => self.opened(line, leg),
-            Err(error) => tell(MediaEvent::Failed(line, error.to_string())),
+            Err(error) => return refused(&[line], error, tell),
         }
+        Done::Yes
     }
 
     fn close_line(&mut self, line: Line) -> Result<(), ControlError> {
-        self.figures.remove(&line);
-        let Some(leg) = self.lines.remove(&line) else { return Ok(()) };
-        self.legs.remove(&leg);
-        self.media.remove_leg(leg)
+        let Some(leg) = self.lines.get(&line).copied() else { return Ok(()) };
+        let outcome = self.media.remove_leg(leg);
+        if !matches!(outcome, Err(ControlError::Busy)) {
+            self.lines.remove(&line);
+            self.legs.remove(&leg);
+            self.figures.remove(&line);
+        }
+        outcome
     }
 
     fn open_mix(&mut self, mix: Mix, is_holding: bool) -> Result<(), ControlError> {
@@ -377,7 +420,12 @@ impl Driver {
     }
 
     fn close_mix(&mut self, mix: Mix) -> Result<(), ControlError> {
-        self.mixes.remove(&mix).map_or(Ok(()), |room| self.media.remove_bridge(room.bridge))
+        let Some(room) = self.mixes.get(&mix) else { return Ok(()) };
+        let outcome = self.media.remove_bridge(room.bridge);
+        if !matches!(outcome, Err(ControlError::Busy)) {
+            self.mixes.remove(&mix);
+        }
+        outcome
     }
 }
 
@@ -387,13 +435,13 @@ impl Driver {
         &mut self,
         play: Play,
         ear: Ear,
-        sound: Sound,
+        sound: &Sound,
         options: PlayOptions,
         tell: &mut dyn FnMut(MediaEvent),
-    ) {
+    ) -> Done {
         let item = match sound {
-            Sound::Item(item) => Some(item),
-            Sound::Recording(name) => self.file_of(&name).map(Item::File),
+            Sound::Item(item) => Some(item.clone()),
+            Sound::Recording(name) => self.file_of(name).map(Item::File),
         };
         let played = self.target(ear).zip(item).map(|(target, item)| {
             self.prompts.play(&self.media, target, vec![item], options, &self.topic)
@@ -403,16 +451,18 @@ impl Driver {
                 self.plays.insert(play, playback);
                 self.playbacks.insert(playback, play);
             }
+            Some(Err(PromptError::Control(ControlError::Busy))) => return Done::Busy,
             Some(Err(error)) => {
                 tracing::warn!(%error, "nothing is played");
                 tell(MediaEvent::Played(play, PlaybackState::Failed));
             }
             None => tell(MediaEvent::Played(play, PlaybackState::Failed)),
         }
+        Done::Yes
     }
 
-    fn music(&mut self, ear: Ear, class: Option<&str>) {
-        let Some(target) = self.target(ear) else { return };
+    fn music(&mut self, ear: Ear, class: Option<&str>) -> Done {
+        let Some(target) = self.target(ear) else { return Done::Yes };
         let music = class.and_then(|name| {
             let music = self.settings.music.get(name).cloned();
             if music.is_none() {
@@ -428,22 +478,23 @@ impl Driver {
         {
             return self.music_in_mix(mix, target, music);
         }
+        let Some(music) = music else { return Done::of(self.media.music(target, None)) };
         let (media, prompts, topic) =
             (self.media.clone(), self.prompts.clone(), self.topic.clone());
         self.files.run(Box::new(move || {
-            let outcome = match music {
-                Some(class) => prompts.music(&media, target, &class, &topic),
-                None => media.music(target, None).map_err(PromptError::from),
-            };
-            if let Err(error) = outcome {
+            let begin = || prompts.music(&media, target, &music, &topic);
+            let is_busy =
+                |error: &PromptError| matches!(error, PromptError::Control(ControlError::Busy));
+            if let Err(error) = insist(begin, is_busy) {
                 tracing::warn!(%error, "no music");
             }
         }));
+        Done::Yes
     }
 
     /// Where all hear each other, music is a sound like any other.
-    fn music_in_mix(&mut self, mix: Mix, target: Target, music: Option<MusicClass>) {
-        let Some(room) = self.mixes.get_mut(&mix) else { return };
+    fn music_in_mix(&mut self, mix: Mix, target: Target, music: Option<MusicClass>) -> Done {
+        let Some(room) = self.mixes.get_mut(&mix) else { return Done::Yes };
         if let Some(before) = room.music.take() {
             // It may be over by now.
             let _ = self.media.control(before, PlaybackControl::Stop);
@@ -451,16 +502,21 @@ impl Driver {
         let files = music.map(|class| class.files()).transpose();
         let items = match files {
             Ok(files) => files.into_iter().flatten().map(Item::File).collect::<Vec<_>>(),
-            Err(error) => return tracing::warn!(%error, "no music"),
+            Err(error) => {
+                tracing::warn!(%error, "no music");
+                return Done::Yes;
+            }
         };
         if items.is_empty() {
-            return;
+            return Done::Yes;
         }
         let options = PlayOptions { repeat: Repeat::Forever, ..PlayOptions::default() };
         match self.prompts.play(&self.media, target, items, options, &self.topic) {
             Ok(playback) => room.music = Some(playback),
+            Err(PromptError::Control(ControlError::Busy)) => return Done::Busy,
             Err(error) => tracing::warn!(%error, "no music"),
         }
+        Done::Yes
     }
 
     /// The file of a recording, without an ending; none: the name leads elsewhere.
@@ -477,10 +533,10 @@ impl Driver {
         &mut self,
         record: Record,
         ear: Ear,
-        how: RecordHow,
+        how: &RecordHow,
         tell: &mut dyn FnMut(MediaEvent),
     ) {
-        let settings = match self.record_settings(ear, &how) {
+        let settings = match self.record_settings(ear, how) {
             Ok(settings) => settings,
             Err(reason) => return tell(failed(record, reason)),
         };
@@ -495,10 +551,11 @@ impl Driver {
         let filed = self.filed.clone();
         self.files.run(Box::new(move || {
             let folder = settings.path.parent().map_or(Ok(()), std::fs::create_dir_all);
+            let begin = || recorder.record(&media, target, settings.clone(), &topic);
+            let is_busy =
+                |error: &RecordError| matches!(error, RecordError::Control(ControlError::Busy));
             let begun = match folder {
-                Ok(()) => recorder
-                    .record(&media, target, settings, &topic)
-                    .map_err(|error| error.to_string()),
+                Ok(()) => insist(begin, is_busy).map_err(|error| error.to_string()),
                 Err(error) => Err(format!("the folder of recordings cannot be made: {error}")),
             };
             if let Ok(mut filed) = filed.lock() {
@@ -696,6 +753,31 @@ fn order_recording(recording: &Recording, control: RecordControl) {
         RecordControl::Stop => recording.stop(),
         RecordControl::Discard => recording.discard(),
     }
+}
+
+/// Lines could not be opened: they are told to have failed, or wait for room.
+fn refused(lines: &[Line], error: ControlError, tell: &mut dyn FnMut(MediaEvent)) -> Done {
+    if let ControlError::Busy = error {
+        return Done::Busy;
+    }
+    lines.iter().for_each(|line| tell(MediaEvent::Failed(*line, error.to_string())));
+    Done::Yes
+}
+
+/// Tries until the engine has room: there is more after each of its ticks.
+fn insist<T, E>(
+    mut begin: impl FnMut() -> Result<T, E>,
+    is_busy: impl Fn(&E) -> bool,
+) -> Result<T, E> {
+    let mut outcome = begin();
+    for _ in 0..MOST_TRIES {
+        if !outcome.as_ref().is_err_and(&is_busy) {
+            break;
+        }
+        std::thread::sleep(PERIOD);
+        outcome = begin();
+    }
+    outcome
 }
 
 /// A recording could not be begun.
