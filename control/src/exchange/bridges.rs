@@ -21,6 +21,9 @@ use crate::topics::Topics;
 /// The variable that names those whom a channel is in a bridge with.
 const PEER: &str = "BRIDGEPEER";
 
+/// Beyond so many nobody is named: each who comes would have to be named to all.
+const MOST_PEERS: usize = 16;
+
 /// A bridge that is to be made.
 #[derive(Clone, Debug, Default)]
 pub struct NewBridge {
@@ -339,7 +342,8 @@ impl Exchange {
     fn tell_peers(&mut self, key: BridgeKey) {
         let members = self.bridges[key].members.clone();
         let is_closing = self.bridges[key].is_closing;
-        if members.len() < 2 || self.bridges[key].kind.holding || is_closing {
+        let count = members.len();
+        if !(2..=MOST_PEERS).contains(&count) || self.bridges[key].kind.holding || is_closing {
             return;
         }
         for &member in &members {
