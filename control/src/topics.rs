@@ -84,24 +84,30 @@ struct Caches {
 impl State {
     /// The channel of this id.
     pub fn channel(&self, id: &ChannelId) -> Option<Arc<ChannelSnapshot>> {
-        self.caches.channels.get(id).map(|cached| cached.new.clone())
+        let cached = self.caches.channels.get(id).filter(|cached| !cached.is_gone);
+        cached.map(|cached| cached.new.clone())
     }
 
     /// All channels, by their ids.
     pub fn channels(&self) -> Vec<Arc<ChannelSnapshot>> {
-        let mut all: Vec<_> = self.caches.channels.dump().iter().map(|c| c.new.clone()).collect();
+        let all = self.caches.channels.dump();
+        let there = all.iter().filter(|cached| !cached.is_gone);
+        let mut all: Vec<_> = there.map(|cached| cached.new.clone()).collect();
         all.sort_by(|a, b| a.id().cmp(b.id()));
         all
     }
 
     /// The bridge of this id.
     pub fn bridge(&self, id: &BridgeId) -> Option<Arc<BridgeSnapshot>> {
-        self.caches.bridges.get(id).map(|cached| cached.new.clone())
+        let cached = self.caches.bridges.get(id).filter(|cached| !cached.is_gone);
+        cached.map(|cached| cached.new.clone())
     }
 
     /// All bridges, by their ids.
     pub fn bridges(&self) -> Vec<Arc<BridgeSnapshot>> {
-        let mut all: Vec<_> = self.caches.bridges.dump().iter().map(|b| b.new.clone()).collect();
+        let all = self.caches.bridges.dump();
+        let there = all.iter().filter(|cached| !cached.is_gone);
+        let mut all: Vec<_> = there.map(|cached| cached.new.clone()).collect();
         all.sort_by(|a, b| a.id.cmp(&b.id));
         all
     }
@@ -121,13 +127,15 @@ impl State {
 
     /// The application of this name.
     pub fn application(&self, name: &AppName) -> Option<Arc<ApplicationSnapshot>> {
-        self.caches.applications.get(name).map(|cached| cached.new.clone())
+        let cached = self.caches.applications.get(name).filter(|cached| !cached.is_gone);
+        cached.map(|cached| cached.new.clone())
     }
 
     /// All applications, by their names.
     pub fn applications(&self) -> Vec<Arc<ApplicationSnapshot>> {
         let dump = self.caches.applications.dump();
-        let mut all: Vec<_> = dump.iter().map(|cached| cached.new.clone()).collect();
+        let there = dump.iter().filter(|cached| !cached.is_gone);
+        let mut all: Vec<_> = there.map(|cached| cached.new.clone()).collect();
         all.sort_by(|a, b| a.name.cmp(&b.name));
         all
     }

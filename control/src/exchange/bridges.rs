@@ -259,6 +259,7 @@ impl Exchange {
         Topics::clear::<BridgeUpdate>(&topic, id.clone());
         let gone = BridgeUpdate { old: Some(new.clone()), new, is_gone: true, at };
         self.tell_bridge(key, &gone);
+        Topics::clear::<BridgeUpdate>(&topic, id.clone());
         self.order(MediaOrder::CloseMix(mix));
         let Some(bridge) = self.bridges.remove(key) else { return };
         self.bridge_ids.remove(&id);

@@ -404,9 +404,10 @@ impl Exchange {
         let new = self.channels[key].snapshot.clone();
         let gone = ChannelUpdate { old: Some(new.clone()), new, is_gone: true, at };
         let topic = self.channels[key].topic.clone();
-        // It is not found any more when others hear that it is gone.
+        // It is not found any more when others hear that it is gone, nor kept for being told of again.
         Topics::clear::<ChannelUpdate>(&topic, self.channels[key].id.clone());
         self.tell_channel(key, &gone);
+        Topics::clear::<ChannelUpdate>(&topic, self.channels[key].id.clone());
         self.note_endpoint(key, false);
         let Some(channel) = self.channels.remove(key) else { return };
         self.channel_ids.remove(&channel.id);

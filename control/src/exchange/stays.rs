@@ -91,7 +91,7 @@ impl Exchange {
         let (name, is_gone) = (app.name.clone(), app.is_abandoned());
         let new = Arc::new(app.snapshot());
         if is_gone {
-            Topics::clear::<ApplicationUpdate>(&self.topics.applications, name);
+            Topics::clear::<ApplicationUpdate>(&self.topics.applications, name.clone());
             self.apps.remove(key);
             self.channels.values_mut().for_each(|channel| {
                 channel.listeners.remove(&key);
@@ -101,6 +101,9 @@ impl Exchange {
             });
         }
         self.topics.applications.publish(ApplicationUpdate { new, is_gone });
+        if is_gone {
+            Topics::clear::<ApplicationUpdate>(&self.topics.applications, name);
+        }
     }
 
     pub(super) fn tell_app(&self, key: AppKey, event: ApplicationHappening) {
