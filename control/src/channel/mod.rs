@@ -95,6 +95,9 @@ pub(crate) struct Channel {
     pub(crate) snoops: Vec<ChannelKey>,
     pub(crate) endpoint: Option<Arc<str>>,
     pub(crate) held: bool,
+    /// Whether nobody is to hear its party: by command, and for as long as it is in its bridge.
+    pub(crate) muted: bool,
+    pub(crate) muted_in_bridge: bool,
     /// The music that it hears outside of bridges.
     pub(crate) music: Option<String>,
     /// Whether all hear it where the others wait.

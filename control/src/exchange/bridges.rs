@@ -209,8 +209,17 @@ impl Exchange {
         let absorb = if options.absorb_dtmf { Absorb::Whole } else { Absorb::Off };
         self.order(MediaOrder::Set(line, LegSetting::Role(role)));
         self.order(MediaOrder::Set(line, LegSetting::AbsorbDtmf(absorb)));
+        self.mute_in_bridge(key, options.mute);
+    }
+
+    /// The others of its bridge do not hear a channel, or no longer; one that is muted by command stays so.
+    fn mute_in_bridge(&mut self, key: ChannelKey, muted: bool) {
+        let Some(channel) = self.channels.get_mut(key) else { return };
+        channel.muted_in_bridge = muted;
+        let Some(line) = channel.line else { return };
+        let is_unheard = muted || channel.muted;
         let direction = stasis_media::leg::Direction::In;
-        self.order(MediaOrder::Set(line, LegSetting::Mute(direction, options.mute)));
+        self.order(MediaOrder::Set(line, LegSetting::Mute(direction, is_unheard)));
     }
 
     /// Takes channels out of a bridge; they stay in their applications.
@@ -310,6 +319,9 @@ impl Exchange {
         Arc::make_mut(&mut room.ids).remove(&id);
         if let Some(line) = line {
             self.order(MediaOrder::Leave(line));
+        }
+        if self.channels[key].muted_in_bridge {
+            self.mute_in_bridge(key, false);
         }
         self.publish(key);
         if had_peers {
@@ -420,6 +432,7 @@ impl Exchange {
         let channels = union_keys(&members, &self.bridges[into].members);
         self.tell_bridge_event(into, BridgeHappening::Merged { from: merged }, &channels);
         for &member in &members {
+            let is_muted = self.channels[member].muted_in_bridge;
             self.part(member, true);
             let app = self.channels[member].stay.as_ref().map(|stay| stay.app);
             if let Some(app) = app {
@@ -427,6 +440,9 @@ impl Exchange {
                 self.publish_app(app);
             }
             self.join(member, into);
+            if is_muted {
+                self.mute_in_bridge(member, true);
+            }
         }
         self.destroy(from);
     }
