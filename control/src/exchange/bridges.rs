@@ -260,8 +260,9 @@ impl Exchange {
                 self.set_channel_variable(member, PEER, "");
             }
         }
-        members.into_iter().for_each(|member| self.part(member, true));
+        // While those who listen because of who is in it still do.
         self.stop_bridge_operations(key);
+        members.into_iter().for_each(|member| self.part(member, true));
         let Some(bridge) = self.bridges.get(key) else { return };
         let (id, mix, topic) = (bridge.id.clone(), bridge.mix, bridge.topic.clone());
         let (new, at) = (bridge.snapshot.clone(), self.time());

@@ -99,8 +99,13 @@ impl App {
         Some(self.unread.remove(at)[event.len()..].trim_start().to_owned())
     }
 
-    /// The next of these that is told about a channel: its number, and what follows on it. What else was told
-    /// of it before is not looked at any more.
+    /// All that was told and not looked at yet.
+    pub fn news(&mut self) -> Vec<String> {
+        self.listen();
+        std::mem::take(&mut self.unread)
+    }
+
+    /// The first of these that is told: its number, and what follows on it.
     pub fn either(&mut self, events: &[&str]) -> (usize, String) {
         for _ in 0..PATIENCE {
             self.listen();
@@ -334,6 +339,8 @@ pub fn that(answers: Answers) -> PhoneSettings {
 pub trait PhoneWords {
     /// It says one tone, for as long as the call is up.
     fn says(self, hz: f64) -> Self;
+    /// It says one tone for a while, and then nothing for a while, again and again.
+    fn says_in_turns(self, hz: f64, on_ms: usize, off_ms: u64) -> Self;
     /// It presses these keys, so long after the call is up.
     fn presses(self, after_ms: u64, text: &str) -> Self;
     /// It answers after a while.
@@ -345,6 +352,12 @@ pub trait PhoneWords {
 impl PhoneWords for PhoneSettings {
     fn says(mut self, hz: f64) -> Self {
         (self.says, self.repeats) = (vec![Item::Pcm(Pcm::new(RATE, tone(hz, 1_000)))], true);
+        self
+    }
+
+    fn says_in_turns(mut self, hz: f64, on_ms: usize, off_ms: u64) -> Self {
+        let said = Item::Pcm(Pcm::new(RATE, tone(hz, on_ms)));
+        (self.says, self.repeats) = (vec![said, Item::Silence(super::ms(off_ms))], true);
         self
     }
 
