@@ -262,7 +262,7 @@ impl Exchange {
         }
         // While those who listen because of who is in it still do.
         self.stop_bridge_operations(key);
-        members.into_iter().for_each(|member| self.part(member, true));
+        members.iter().for_each(|member| self.part(*member, true));
         let Some(bridge) = self.bridges.get(key) else { return };
         let (id, mix, topic) = (bridge.id.clone(), bridge.mix, bridge.topic.clone());
         let (new, at) = (bridge.snapshot.clone(), self.time());
@@ -278,6 +278,9 @@ impl Exchange {
                 app.bridges.forget(&id);
             }
             self.publish_app(app);
+        }
+        if let Some(call) = bridge.call {
+            self.call_is_over(call, &members);
         }
     }
 
@@ -413,7 +416,8 @@ impl Exchange {
     /// All of a bridge come into another, which stays; the first is gone.
     ///
     /// # Errors
-    /// [`Refusal::NoBridge`], or [`Refusal::Merge`] when they are the same, or one is for waiting.
+    /// [`Refusal::NoBridge`], or [`Refusal::Merge`] when they are the same, one is for waiting, or one is that
+    /// of a call of the dialplan.
     pub fn merge_bridges(&mut self, from: &str, into: &str) -> Result<(), Refusal> {
         let (from, into) = (self.find_bridge(from)?, self.find_bridge(into)?);
         if from == into {
@@ -421,6 +425,9 @@ impl Exchange {
         }
         if self.bridges[from].kind.holding != self.bridges[into].kind.holding {
             return Err(Refusal::Merge("in one of them everybody waits"));
+        }
+        if [from, into].iter().any(|bridge| self.bridges[*bridge].call.is_some()) {
+            return Err(Refusal::Merge("one of them is that of a call, and ends with it"));
         }
         self.merge(from, into);
         self.settle();
