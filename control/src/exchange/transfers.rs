@@ -48,6 +48,7 @@ impl Exchange {
             self.bridges[bridge].call = self.release(bridge, other);
             self.part(other, true);
             self.end_stay(other, true);
+            self.stop_operations(other);
             self.go_to_step(other, &Position::new(context, exten, 1));
             self.hang_up(key, Cause::NORMAL, By::Nobody);
         }
