@@ -83,7 +83,8 @@ impl Exchange {
             destination: Some(self.bridges[into].snapshot.clone()),
         };
         let event = BridgeHappening::AttendedTransfer(Box::new(event));
-        let all: Vec<_> = [first, second].into_iter().chain(transferees.iter().copied()).collect();
+        let others = transferees.iter().chain(&targets).copied();
+        let all: Vec<_> = [first, second].into_iter().chain(others).collect();
         self.tell_bridge_event(from, event, &all);
         for other in transferees {
             self.bridges[from].call = self.release(from, other);
