@@ -1,6 +1,6 @@
 //! An exchange with a real media engine, on virtual time: nothing here has a thread or a clock, so an hour
 //! of calls takes seconds, and is the same each time.
-#![allow(dead_code)] // each test uses a part of it
+#![allow(dead_code, unused_imports)] // each test uses a part of it
 
 mod app;
 
