@@ -195,6 +195,20 @@ fn dialed(exten: &str, phones: &[(&str, PhoneSettings)]) -> App {
     app
 }
 
+#[test]
+fn a_channel_that_is_called_may_call_by_the_dialplan_and_end_before_its_own_time_is_up() {
+    let plan = format!("{DIAL}\n[wait]\nexten => s,1,Stasis(all,far)\n");
+    let mut app = App::new("all", &plan, &[("bob", bob().hangs_up_after(500))]);
+    app.exchange().create(new_call("Local/s@wait/n", "l"), "all", Vec::new()).unwrap();
+    app.exchange().dial_channel("l", None, Some(ms(3_000))).unwrap();
+    app.until("StasisStart l;2 far");
+    let place = (Some("in"), Some("strict"));
+    app.exchange().continue_in_dialplan("l", place.0, place.1, None, None).unwrap();
+    app.until("ChannelDestroyed l");
+    app.run(5_000);
+    app.end();
+}
+
 /// The id of the last channel that was made for a phone.
 fn channel_of(app: &App, phone: &str) -> String {
     let channels = app.stage.exchange.state().channels();

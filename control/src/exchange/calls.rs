@@ -357,7 +357,8 @@ impl Exchange {
 
     /// The bridge of a call is gone, and so is the call: these were in it until then.
     pub(super) fn call_is_over(&mut self, call: CallKey, left: &[ChannelKey]) {
-        let Some(call) = self.calls.remove(call) else { return };
+        let number = call;
+        let Some(call) = self.calls.remove(number) else { return };
         let (answered, goes_on) = match call.purpose {
             Purpose::Dialplan { goes_on } => (call.answered, goes_on),
             _ => return,
@@ -368,7 +369,8 @@ impl Exchange {
                 // An application has put it there, and has it still.
                 continue;
             }
-            channel.call = None;
+            // One that has dialed may be dialed itself, by an application.
+            channel.call.take_if(|own| *own == number);
             if Some(key) != call.caller {
                 self.hang_up(key, Cause::NORMAL, By::Nobody);
             } else {

@@ -118,7 +118,7 @@ impl Exchange {
             call.caller = None;
         }
         let channel = &mut self.channels[key];
-        channel.call = None;
+        channel.call.take_if(|own| *own == call);
         if matches!(channel.activity, Activity::Called) {
             channel.activity = Activity::New;
         }
