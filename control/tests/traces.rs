@@ -27,7 +27,7 @@ struct Player {
     waits: BTreeMap<String, usize>,
 }
 
-fn text<'a>(request: &'a Value, name: &str) -> Option<String> {
+fn text(request: &Value, name: &str) -> Option<String> {
     for part in ["query", "json", "form"] {
         match request.get(part).and_then(|part| part.get(name)) {
             Some(Value::String(text)) => return Some(text.clone()),
