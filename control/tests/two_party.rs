@@ -270,8 +270,8 @@ fn whoever_does_not_answer_is_told_by_the_status() {
         let mut app = dialed("bob", &[("alice", alice()), ("bob", that(answers))]);
         app.until(&format!("ChannelUserevent After{status}"));
         app.until("ChannelDestroyed a");
-        let told = app.log.iter().filter(|line| line.starts_with("Dial "));
-        let last = told.last().unwrap();
+        let mut told = app.log.iter().filter(|line| line.starts_with("Dial "));
+        let last = told.next_back().unwrap();
         assert!(last.ends_with(status), "{answers:?}: {last}");
         assert_eq!(app.count("BridgeCreated"), 0);
         assert!(app.count("ChannelStateChange a Up") == 0, "the caller was never answered");

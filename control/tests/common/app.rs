@@ -105,24 +105,6 @@ impl App {
         std::mem::take(&mut self.unread)
     }
 
-    /// The first of these that is told: its number, and what follows on it.
-    pub fn either(&mut self, events: &[&str]) -> (usize, String) {
-        for _ in 0..PATIENCE {
-            self.listen();
-            let first = self
-                .unread
-                .iter()
-                .position(|line| events.iter().any(|event| line.starts_with(event)));
-            if let Some(at) = first {
-                let line = self.unread.remove(at);
-                let which = events.iter().position(|event| line.starts_with(event)).unwrap();
-                return (which, line[events[which].len()..].trim_start().to_owned());
-            }
-            self.stage.run(20);
-        }
-        panic!("none of {events:?} came, but: {:#?}", self.log);
-    }
-
     /// How many lines begin like this.
     pub fn count(&self, event: &str) -> usize {
         self.log.iter().filter(|line| line.starts_with(event)).count()
