@@ -349,20 +349,28 @@ impl Exchange {
 
     /// A call's bridge has lost one of the two: the other has nobody to talk to.
     pub(super) fn dissolve(&mut self, bridge: super::BridgeKey) {
-        let Some(call) = self.bridges.get(bridge).and_then(|bridge| bridge.call) else { return };
-        if self.bridges[bridge].members.len() > 1 {
-            return;
+        let bridge_of_call = self.bridges.get(bridge).filter(|bridge| bridge.call.is_some());
+        if bridge_of_call.is_some_and(|bridge| bridge.members.len() <= 1) {
+            self.destroy(bridge);
         }
-        let left: Vec<_> = self.bridges[bridge].members.clone();
-        self.destroy(bridge);
-        let Some(call) = self.calls.remove(call) else { return };
+    }
+
+    /// The bridge of a call is gone, and so is the call: these were in it until then.
+    pub(super) fn call_is_over(&mut self, call: CallKey, left: &[ChannelKey]) {
+        let number = call;
+        let Some(call) = self.calls.remove(number) else { return };
         let (answered, goes_on) = match call.purpose {
             Purpose::Dialplan { goes_on } => (call.answered, goes_on),
             _ => return,
         };
-        for key in left {
+        for &key in left {
             let Some(channel) = self.channels.get_mut(key) else { continue };
-            channel.call = None;
+            if channel.stay.is_some() {
+                // An application has put it there, and has it still.
+                continue;
+            }
+            // One that has dialed may be dialed itself, by an application.
+            channel.call.take_if(|own| *own == number);
             if Some(key) != call.caller {
                 self.hang_up(key, Cause::NORMAL, By::Nobody);
             } else {

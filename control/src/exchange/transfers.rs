@@ -48,6 +48,7 @@ impl Exchange {
             self.bridges[bridge].call = self.release(bridge, other);
             self.part(other, true);
             self.end_stay(other, true);
+            self.stop_operations(other);
             self.go_to_step(other, &Position::new(context, exten, 1));
             self.hang_up(key, Cause::NORMAL, By::Nobody);
         }
@@ -82,7 +83,8 @@ impl Exchange {
             destination: Some(self.bridges[into].snapshot.clone()),
         };
         let event = BridgeHappening::AttendedTransfer(Box::new(event));
-        let all: Vec<_> = [first, second].into_iter().chain(transferees.iter().copied()).collect();
+        let others = transferees.iter().chain(&targets).copied();
+        let all: Vec<_> = [first, second].into_iter().chain(others).collect();
         self.tell_bridge_event(from, event, &all);
         for other in transferees {
             self.bridges[from].call = self.release(from, other);
@@ -116,7 +118,7 @@ impl Exchange {
             call.caller = None;
         }
         let channel = &mut self.channels[key];
-        channel.call = None;
+        channel.call.take_if(|own| *own == call);
         if matches!(channel.activity, Activity::Called) {
             channel.activity = Activity::New;
         }
