@@ -24,7 +24,7 @@ use crate::timers::Timer;
 
 /// What a channel that was called shows as its application while nobody executes anything for it.
 const OUTGOING: (&str, &str) = ("AppDial2", "(Outgoing Line)");
-/// After so many steps without a pause others have their turn.
+/// After so many steps that have taken no time others have their turn.
 const BREATH: Duration = Duration::from_millis(20);
 /// How long is waited for a key where nothing is said.
 const KEY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -108,9 +108,11 @@ impl Exchange {
         let (now, number) = (self.now, self.numbers.next());
         let Some(run) = self.run_mut(key) else { return };
         (run.waiting, run.number) = (Waiting::Step, number);
+        if run.stepped != now {
+            (run.stepped, run.steps) = (now, 0);
+        }
         run.steps += 1;
         if run.steps > most {
-            run.steps = 0;
             self.timers.set(now + BREATH, Timer::Step(key, number));
         } else {
             self.work.push_back(Work::Step(key, number));
@@ -121,7 +123,7 @@ impl Exchange {
     fn wait_for(&mut self, key: ChannelKey, waiting: Waiting, time: Option<Duration>) {
         let (now, number) = (self.now, self.numbers.next());
         let Some(run) = self.run_mut(key) else { return };
-        (run.waiting, run.number, run.steps) = (waiting, number, 0);
+        (run.waiting, run.number) = (waiting, number);
         if let Some(time) = time {
             self.timers.set(now + time, Timer::Step(key, number));
         }
