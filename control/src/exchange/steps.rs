@@ -207,9 +207,9 @@ impl Exchange {
             };
             let args = self.substituted(key, &args);
             self.set_application(key, name, &args);
-            let next = match Application::parse(name, &args) {
-                Ok(application) if needs_no_time(&application) => self.perform(key, application),
-                _ => Next::Step,
+            let next = match without_time(name, &args) {
+                Some(application) => self.perform(key, application),
+                None => Next::Step,
             };
             if let Next::Step = next {
                 let position = &mut self.channels[key].position;
@@ -229,20 +229,23 @@ impl Exchange {
     }
 }
 
-/// Whether an application is over at once.
-fn needs_no_time(application: &Application) -> bool {
-    matches!(
-        application,
-        Application::NoOp { .. }
-            | Application::Set { .. }
-            | Application::MSet { .. }
-            | Application::Verbose { .. }
-            | Application::Log { .. }
-            | Application::UserEvent { .. }
-            | Application::Goto { .. }
-            | Application::GotoIf { .. }
-            | Application::ExecIf { .. }
-    )
+/// An application that is over at once, or what it chooses to be done if that is; none: it takes time.
+fn without_time(name: &str, args: &str) -> Option<Application> {
+    match Application::parse(name, args).ok()? {
+        Application::ExecIf { condition, then, otherwise } => {
+            let chosen = if condition { Some(then) } else { otherwise };
+            chosen.and_then(|Call { app, args }| without_time(app, &args))
+        }
+        application @ (Application::NoOp { .. }
+        | Application::Set { .. }
+        | Application::MSet { .. }
+        | Application::Verbose { .. }
+        | Application::Log { .. }
+        | Application::UserEvent { .. }
+        | Application::Goto { .. }
+        | Application::GotoIf { .. }) => Some(application),
+        _ => None,
+    }
 }
 
 /// The applications.
