@@ -28,6 +28,8 @@ pub(crate) struct App {
     pub(crate) endpoints: Counts,
     pub(crate) devices: Counts,
     pub(crate) filter: EventFilter,
+    /// How many channels are in it.
+    pub(crate) stays: usize,
 }
 
 /// How often something was asked for, by name.
@@ -77,10 +79,11 @@ impl Counts {
 }
 
 impl App {
-    /// Whether nobody listens, and nothing is left that it has asked for.
+    /// Whether nobody listens, nobody is in it, and nothing is left that it has asked for.
     pub(crate) fn is_abandoned(&self) -> bool {
         let counts = [&self.channels, &self.bridges, &self.endpoints, &self.devices];
-        self.listener.is_none() && counts.into_iter().all(Counts::is_empty)
+        let is_empty = self.listener.is_none() && self.stays == 0;
+        is_empty && counts.into_iter().all(Counts::is_empty)
     }
 
     pub(crate) fn snapshot(&self) -> ApplicationSnapshot {

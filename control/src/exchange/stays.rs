@@ -52,6 +52,7 @@ impl Exchange {
                 endpoints: Counts::default(),
                 devices: Counts::default(),
                 filter: EventFilter::default(),
+                stays: 0,
             })
         });
         if self.apps.get(key).is_some_and(|app| app.listener.is_some()) {
@@ -356,6 +357,9 @@ impl Exchange {
 
     fn begin_stay(&mut self, key: ChannelKey, app: AppKey, args: Vec<String>) {
         self.listen(app, key);
+        if let Some(app) = self.apps.get_mut(app) {
+            app.stays += 1;
+        }
         self.channels[key].stay = Some(Stay { app });
         let channel = self.channels[key].snapshot.clone();
         self.tell_app(app, ApplicationHappening::StasisStart { channel, args, replaces: None });
@@ -381,9 +385,11 @@ impl Exchange {
         let channel = self.channels[key].snapshot.clone();
         self.tell_app(stay.app, ApplicationHappening::StasisEnd { channel });
         let channel = &mut self.channels[key];
-        let removed = self.apps.get_mut(stay.app).and_then(|app| app.channels.remove(&channel.id));
-        if removed == Some(true) {
-            channel.listeners.remove(&stay.app);
+        if let Some(app) = self.apps.get_mut(stay.app) {
+            app.stays -= 1;
+            if app.channels.remove(&channel.id) == Some(true) {
+                channel.listeners.remove(&stay.app);
+            }
         }
         self.publish_app(stay.app);
         true
