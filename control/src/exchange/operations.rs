@@ -345,6 +345,11 @@ impl Exchange {
         let Some(number) = number else { return };
         let Some(playback) = self.playbacks.get_mut(&number) else { return };
         if playback.plays.get(playback.at) != Some(&Some(play)) {
+            let mut plays = playback.plays.iter_mut().filter(|_| is_over);
+            if let Some(medium) = plays.find(|medium| **medium == Some(play)) {
+                // Over before its turn: it cannot be had.
+                *medium = None;
+            }
             return;
         }
         match state {
