@@ -190,8 +190,8 @@ impl Exchange {
         }
     }
 
-    /// Plays to a channel for the dialplan; nobody but that is told.
-    pub(super) fn play_quietly(&mut self, key: ChannelKey, sounds: &[String]) {
+    /// Plays to a channel for the dialplan; nobody but that is told. `false`: there is nothing to play.
+    pub(super) fn play_quietly(&mut self, key: ChannelKey, sounds: &[String]) -> bool {
         let media = sounds.iter().map(|sound| match sound.starts_with("tone:") {
             true => sound.clone(),
             false => format!("sound:{sound}"),
@@ -199,9 +199,9 @@ impl Exchange {
         let media = media.collect();
         let language = self.channels[key].base.language.clone();
         let how = PlayHow { media, ..PlayHow::default() };
-        if self.make_playback(Holder::Channel(key), how, language, true).is_ok() {
-            self.begin_operations(Holder::Channel(key));
-        }
+        let is_made = self.make_playback(Holder::Channel(key), how, language, true).is_ok();
+        self.begin_operations(Holder::Channel(key));
+        is_made
     }
 
     /// Stops what the dialplan plays to a channel.

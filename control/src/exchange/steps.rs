@@ -328,8 +328,10 @@ impl Exchange {
                     self.answer_channel(key);
                 }
                 self.wait_for(key, Waiting::Sounds, None);
-                self.play_quietly(key, &sounds);
-                Next::Over
+                match self.play_quietly(key, &sounds) {
+                    true => Next::Over,
+                    false => Next::Step,
+                }
             }
             Application::Background { sounds, options, context, .. } => {
                 let is_up = self.channels[key].state == ChannelState::Up;
