@@ -245,13 +245,13 @@ impl Exchange {
     pub(super) fn destroy(&mut self, key: BridgeKey) {
         let Some(bridge) = self.bridges.get_mut(key) else { return };
         bridge.is_closing = true;
-        let members = bridge.members.clone();
+        let (members, call) = (bridge.members.clone(), bridge.call.take());
         for &member in &members {
             if self.channels[member].variables.get(PEER).is_some() {
                 self.set_channel_variable(member, PEER, "");
             }
         }
-        members.into_iter().for_each(|member| self.part(member, true));
+        members.iter().for_each(|member| self.part(*member, true));
         self.stop_bridge_operations(key);
         let Some(bridge) = self.bridges.get(key) else { return };
         let (id, mix, topic) = (bridge.id.clone(), bridge.mix, bridge.topic.clone());
@@ -267,6 +267,9 @@ impl Exchange {
                 app.bridges.forget(&id);
             }
             self.publish_app(app);
+        }
+        if let Some(call) = call {
+            self.end_call(call, &members);
         }
     }
 
@@ -419,6 +422,7 @@ impl Exchange {
         let channels = union_keys(&members, &self.bridges[into].members);
         self.tell_bridge_event(into, BridgeHappening::Merged { from: merged }, &channels);
         for &member in &members {
+            self.bridges[from].call = self.release(from, member);
             self.part(member, true);
             let app = self.channels[member].stay.as_ref().map(|stay| stay.app);
             if let Some(app) = app {

@@ -353,20 +353,25 @@ impl Exchange {
 
     /// A call's bridge has lost one of the two: the other has nobody to talk to.
     pub(super) fn dissolve(&mut self, bridge: super::BridgeKey) {
-        let Some(call) = self.bridges.get(bridge).and_then(|bridge| bridge.call) else { return };
-        if self.bridges[bridge].members.len() > 1 {
+        let Some(room) = self.bridges.get(bridge).filter(|bridge| bridge.call.is_some()) else {
             return;
+        };
+        if room.members.len() < 2 {
+            self.destroy(bridge);
         }
-        let left: Vec<_> = self.bridges[bridge].members.clone();
-        self.destroy(bridge);
-        let Some(call) = self.calls.remove(call) else { return };
+    }
+
+    /// A call's bridge is gone, and these were left in it.
+    pub(super) fn end_call(&mut self, ended: CallKey, left: &[ChannelKey]) {
+        let Some(call) = self.calls.remove(ended) else { return };
         let (answered, goes_on) = match call.purpose {
             Purpose::Dialplan { goes_on } => (call.answered, goes_on),
             _ => return,
         };
-        for key in left {
+        for &key in left {
             let Some(channel) = self.channels.get_mut(key) else { continue };
-            channel.call = None;
+            // Who has called may be called itself, by another call.
+            channel.call = channel.call.filter(|call| *call != ended);
             if Some(key) != call.caller {
                 self.hang_up(key, Cause::NORMAL, By::Nobody);
             } else {

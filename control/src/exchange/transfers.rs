@@ -108,7 +108,11 @@ impl Exchange {
 
     /// A channel that leaves the bridge of a call is no part of that call any more: whoever is left there
     /// is hung up as always, and it itself goes on elsewhere.
-    fn release(&mut self, bridge: BridgeKey, key: ChannelKey) -> Option<crate::dialing::CallKey> {
+    pub(super) fn release(
+        &mut self,
+        bridge: BridgeKey,
+        key: ChannelKey,
+    ) -> Option<crate::dialing::CallKey> {
         let call = self.bridges[bridge].call?;
         if let Some(call) = self.calls.get_mut(call)
             && call.caller == Some(key)
@@ -116,7 +120,7 @@ impl Exchange {
             call.caller = None;
         }
         let channel = &mut self.channels[key];
-        channel.call = None;
+        channel.call = channel.call.filter(|other| *other != call);
         if matches!(channel.activity, Activity::Called) {
             channel.activity = Activity::New;
         }
