@@ -701,7 +701,7 @@ impl Exchange {
         };
         let (duration, is_last) = (sending.duration, sending.digits.is_empty());
         let pause = if is_last { sending.after } else { sending.between };
-        let step = if digit.is_some() { duration + pause } else { PAUSE };
+        let step = if digit.is_some() { duration.saturating_add(pause) } else { PAUSE };
         self.timers.set(now + step, Timer::Digits(key, number));
         if let (Some(line), Some(digit)) = (line, digit) {
             self.order(MediaOrder::Press(line, digit, duration));

@@ -7,7 +7,7 @@ use stasis_control::channel::{ChannelState, Position};
 use stasis_control::media::MediaEvent;
 use stasis_control::playback::PlaybackState;
 use stasis_control::tech::Signal;
-use stasis_control::{NewBridge, NewCall, Originate, PlayHow, Then};
+use stasis_control::{DigitsHow, NewBridge, NewCall, Originate, PlayHow, Then};
 
 use crate::world::World;
 
@@ -153,5 +153,20 @@ fn a_sound_that_has_failed_before_its_turn_does_not_hold_up_the_playback() {
     world.exchange.media_event(first);
     world.look();
     assert_eq!(world.exchange.census().playbacks, 0);
+    world.end();
+}
+
+#[test]
+fn keys_with_all_the_time_in_the_world_between_them_are_sent() {
+    let mut world = World::new();
+    world.wait(Duration::ZERO);
+    let call = NewCall { endpoint: "Echo".into(), ..NewCall::default() };
+    let id = world.exchange.create(call, "one", Vec::new()).unwrap().id().clone();
+    world.exchange.answer(&id).unwrap();
+    let (before, between) = (Duration::ZERO, Duration::MAX);
+    let (duration, after) = (Duration::from_millis(20), Duration::ZERO);
+    let how = DigitsHow { digits: "12".into(), duration, between, before, after };
+    world.exchange.send_digits(&id, &how).unwrap();
+    world.wait(Duration::ZERO);
     world.end();
 }

@@ -144,6 +144,7 @@ impl World {
 
     /// Everybody hangs up, and the engine ends what it does: nothing is left.
     pub fn end(&mut self) {
+        self.look();
         while let Some((id, _)) = self.watch.told.channels.last().cloned() {
             self.exchange.hangup(&id, Cause::NORMAL).unwrap();
             self.look();
