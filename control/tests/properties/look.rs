@@ -8,6 +8,7 @@ use stasis_control::bridge::BridgeTechnology;
 use stasis_control::id::PlaybackId;
 use stasis_control::playback::PlaybackState;
 
+use crate::picks::{PLAYBACKS, RECORDINGS};
 use crate::watch::Told;
 
 pub fn look(state: &State, told: &Told) {
@@ -65,7 +66,7 @@ fn playbacks(state: &State, told: &Told) {
             assert!(!matches!(playback.state, PlaybackState::Done | PlaybackState::Failed));
         }
     }
-    for id in crate::world::PLAYBACKS {
+    for id in PLAYBACKS {
         let cached = state.playback(&PlaybackId::new(id).unwrap());
         assert!(cached.is_none() || told.playbacks.contains_key(id), "{id}: {cached:?}");
     }
@@ -76,7 +77,7 @@ fn recordings(state: &State, told: &Told) {
         let cached = state.recording(name).unwrap_or_else(|| panic!("{name} is not found"));
         assert_eq!(cached.state, *last, "{name}");
     }
-    for name in crate::world::RECORDINGS {
+    for name in RECORDINGS {
         let cached = state.recording(name);
         assert_eq!(cached.is_some(), told.recordings.contains_key(name), "{name}: {cached:?}");
     }

@@ -7,6 +7,7 @@ mod engine;
 mod found;
 mod ledger;
 mod look;
+mod picks;
 mod play;
 mod watch;
 mod wild;

@@ -13,10 +13,9 @@ use stasis_control::{
 };
 
 use crate::command::{Command, Pick};
+use crate::picks::{app, kind, media, party, record_control, recording, time, way, words};
 use crate::wild::signal;
-use crate::world::{
-    PLAN, World, app, kind, media, party, record_control, recording, time, way, words,
-};
+use crate::world::{PLAN, World};
 
 impl World {
     pub fn play(&mut self, command: &Command) {
@@ -35,7 +34,7 @@ impl World {
             }
             Command::Dial { channel, caller, time: t } => {
                 let (channel, caller) = (self.channel(channel), self.channel(caller));
-                let timeout = (t % 2 == 0).then(|| time(t));
+                let timeout = t.is_multiple_of(2).then(|| time(t));
                 let _ = self.exchange.dial_channel(&channel, Some(&caller), timeout);
             }
             Command::Incoming { endpoint, id, exten } => {
@@ -122,7 +121,11 @@ impl World {
             }
             Command::Wait { time: t } => self.wait(time(t % 251)),
             Command::WaitForTimer => {
-                self.wait_for_timer();
+                // Not to the end of all time, where nothing can be later.
+                let next = self.exchange.next_deadline();
+                if next.is_some_and(|next| next.since(self.now) < time(250) * 1_000) {
+                    self.wait_for_timer();
+                }
             }
             Command::Engine { what, of } => {
                 if let Some(event) = self.engine.event(what, of) {
@@ -206,7 +209,7 @@ impl World {
             endpoint: self.endpoint(endpoint),
             id: self.id('c', id),
             other_id: self.id('c', other),
-            originator: (id % 2 == 0).then(|| self.channel(other)),
+            originator: id.is_multiple_of(2).then(|| self.channel(other)),
             formats: vec!["ulaw".into()],
             variables: vec![("_A".into(), "1".into()), ("CALLERID(name)".into(), "N".into())],
         }
@@ -281,7 +284,8 @@ impl World {
 
     fn play_how(&self, id: Pick, of: Pick) -> PlayHow {
         let id = self.id('p', id).map(|id| if id == "p3" { "p0".into() } else { id });
-        let (offset, skip) = (Duration::from_millis(of.into()), (of % 2 == 0).then(|| time(of)));
+        let (offset, skip) =
+            (Duration::from_millis(of.into()), of.is_multiple_of(2).then(|| time(of)));
         PlayHow { id, media: media(of), language: None, offset, skip }
     }
 

@@ -20,7 +20,7 @@ const MOST_MESSAGES: usize = 100_000;
 pub struct Watch {
     everything: Topic,
     events: PullSubscription,
-    _forwards: Vec<Forward>,
+    forwards: Vec<Forward>,
     forwarded: BTreeSet<String>,
     pub told: Told,
 }
@@ -56,13 +56,13 @@ impl Watch {
         let forward = |name: &&str| bus.topic(name).forward_to(&everything).unwrap();
         let forwards = all.iter().map(forward).collect();
         let (forwarded, told) = Default::default();
-        Watch { everything, events, _forwards: forwards, forwarded, told }
+        Watch { everything, events, forwards, forwarded, told }
     }
 
     /// Listens to an application, too, from the first time that it is registered on.
     pub fn application(&mut self, topic: &Topic) {
         if self.forwarded.insert(topic.name().into()) {
-            self._forwards.push(topic.forward_to(&self.everything).unwrap());
+            self.forwards.push(topic.forward_to(&self.everything).unwrap());
         }
     }
 
@@ -109,14 +109,10 @@ impl Told {
             self.bridge_event(event);
         } else if let Some(dial) = message.downcast_ref::<Dial>() {
             self.dial(dial);
-        } else if let Some(event) = message.downcast_ref::<PlaybackEvent>() {
-            if topic == "playback:all" {
-                return self.playback(event);
-            }
-        } else if let Some(event) = message.downcast_ref::<RecordingEvent>() {
-            if topic == "recording:all" {
-                return self.recording(event);
-            }
+        } else if topic == "playback:all" {
+            return message.downcast_ref().into_iter().for_each(|event| self.playback(event));
+        } else if topic == "recording:all" {
+            return message.downcast_ref().into_iter().for_each(|event| self.recording(event));
         }
         self.ledger.take(message);
     }
