@@ -191,6 +191,11 @@ fn pick() -> impl Strategy<Value = Pick> {
     prop_oneof![6 => 0_u8..6, 2 => any::<u8>()]
 }
 
+/// The simplest as often as all others.
+fn simple() -> impl Strategy<Value = Pick> {
+    prop_oneof![Just(0), any::<u8>()]
+}
+
 fn picks() -> impl Strategy<Value = Vec<Pick>> {
     prop::collection::vec(pick(), 1..4)
 }
@@ -207,7 +212,7 @@ macro_rules! commands {
 fn calling() -> impl Strategy<Value = Command> {
     let any = any::<u8>;
     commands![
-        10 => Originate { endpoint: any(), id: pick(), other: pick(), then: any(), time: pick() },
+        10 => Originate { endpoint: simple(), id: pick(), other: pick(), then: simple(), time: pick() },
         4 => Create { endpoint: any(), id: pick(), app: pick() },
         4 => Dial { channel: pick(), caller: pick(), time: pick() },
         6 => Incoming { endpoint: any(), id: pick(), exten: any() },

@@ -13,6 +13,7 @@ use crate::world::World;
 
 /// What can be dialed, and cannot; places of the plan come in addition.
 const ENDPOINTS: [&str; 18] = [
+    "Echo/echo",
     "Test/answers",
     "Wild/x",
     "Test/never",
@@ -21,7 +22,6 @@ const ENDPOINTS: [&str; 18] = [
     "Test/rejects",
     "Test/talks",
     "Test/slow",
-    "Echo/echo",
     "RTP/127.0.0.1:4000",
     "UnicastRTP/localhost:4002/c(ulaw)",
     "Echo",
@@ -41,6 +41,26 @@ impl World {
         let told = &self.watch.told;
         let alive = told.channels.iter().map(|(id, _)| id.clone()).collect::<Vec<_>>();
         one_of(&alive, &told.gone, pick)
+    }
+
+    /// Mostly one that an application has.
+    pub fn guest(&self, pick: Pick) -> String {
+        let guests = self.watch.told.stays.keys().cloned().collect::<Vec<_>>();
+        if pick < 100 && !guests.is_empty() {
+            return one_of(&guests, &[], pick);
+        }
+        self.channel(pick)
+    }
+
+    /// Mostly one that is in a bridge.
+    pub fn member(&self, pick: Pick) -> String {
+        let told = self.watch.told.channels.iter();
+        let members = told.filter(|(_, channel)| channel.bridge.is_some());
+        let members = members.map(|(id, _)| id.clone()).collect::<Vec<_>>();
+        if pick < 100 && !members.is_empty() {
+            return one_of(&members, &[], pick);
+        }
+        self.channel(pick)
     }
 
     pub fn bridge(&self, pick: Pick) -> String {

@@ -33,7 +33,7 @@ impl World {
                 let _ = self.exchange.create(call, app(to), vec!["x".into()]);
             }
             Command::Dial { channel, caller, time: t } => {
-                let (channel, caller) = (self.channel(channel), self.channel(caller));
+                let (channel, caller) = (self.guest(channel), self.channel(caller));
                 let timeout = t.is_multiple_of(2).then(|| time(t));
                 let _ = self.exchange.dial_channel(&channel, Some(&caller), timeout);
             }
@@ -64,30 +64,30 @@ impl World {
             Command::Hangup { channel, cause } => {
                 let _ = self.exchange.hangup(&self.channel(channel), Cause(cause.into()));
             }
-            Command::Change { channel, how } => self.change(&self.channel(channel), how),
+            Command::Change { channel, how } => self.change(&self.guest(channel), how),
             Command::Redirect { channel, endpoint } => {
                 let endpoint = self.endpoint(endpoint);
-                let _ = self.exchange.redirect(&self.channel(channel), &endpoint);
+                let _ = self.exchange.redirect(&self.guest(channel), &endpoint);
             }
             Command::SendDigits { channel, digits } => self.send_digits(channel, digits),
             Command::Variable { channel, name, value } => {
-                self.variable(&self.channel(channel), name, value);
+                self.variable(&self.guest(channel), name, value);
             }
             Command::Continue { channel, exten, form } => {
-                self.go_on(&self.channel(channel), exten, form);
+                self.go_on(&self.guest(channel), exten, form);
             }
             Command::Move { channel, app: to } => {
-                let _ = self.exchange.move_to(&self.channel(channel), app(to), vec!["m".into()]);
+                let _ = self.exchange.move_to(&self.guest(channel), app(to), vec!["m".into()]);
             }
             Command::Claim { channel, app: by } => {
                 let _ = self.exchange.claim(&self.channel(channel), app(by));
             }
             Command::BlindTransfer { channel, exten } => {
                 let exten = self.extension(exten).to_owned();
-                let _ = self.exchange.blind_transfer(&self.channel(channel), "plan", &exten);
+                let _ = self.exchange.blind_transfer(&self.member(channel), "plan", &exten);
             }
             Command::AttendedTransfer { first, second } => {
-                let (first, second) = (self.channel(first), self.channel(second));
+                let (first, second) = (self.member(first), self.member(second));
                 let _ = self.exchange.attended_transfer(&first, &second);
             }
             Command::Register { app: name } => self.register(app(name)),
@@ -141,7 +141,7 @@ impl World {
         match *command {
             Command::Play { channel, id, media } => {
                 let how = self.play_how(id, media);
-                let _ = self.exchange.play(&self.channel(channel), how);
+                let _ = self.exchange.play(&self.guest(channel), how);
             }
             Command::PlayToBridge { bridge, id, media } => {
                 let how = self.play_how(id, media);
@@ -157,7 +157,7 @@ impl World {
                 let _ = self.exchange.control_playback(&self.playback(playback), how);
             }
             Command::Record { channel, name } => {
-                let _ = self.exchange.record(&self.channel(channel), recording(name));
+                let _ = self.exchange.record(&self.guest(channel), recording(name));
             }
             Command::RecordBridge { bridge, name } => {
                 let _ = self.exchange.record_bridge(&self.bridge(bridge), recording(name));
@@ -201,7 +201,7 @@ impl World {
     }
 
     fn channels(&self, picks: &[Pick]) -> Vec<String> {
-        picks.iter().map(|pick| self.channel(*pick)).collect()
+        picks.iter().map(|pick| self.guest(*pick)).collect()
     }
 
     fn call(&self, endpoint: Pick, id: Pick, other: Pick) -> NewCall {
@@ -247,7 +247,7 @@ impl World {
             before: time(digits / 2),
             after: time(digits / 3),
         };
-        let _ = self.exchange.send_digits(&self.channel(channel), &how);
+        let _ = self.exchange.send_digits(&self.guest(channel), &how);
     }
 
     fn variable(&mut self, channel: &str, name: Pick, value: Pick) {

@@ -44,6 +44,7 @@ impl World {
             phones: phones(),
             channel_variables: vec!["GOLD".into()],
             answer_wait: Duration::from_millis(40),
+            most_steps: 32,
             ..Settings::default()
         };
         let epoch = Epoch::at(Timestamp::from_micros(1_700_000_000_000_000));
