@@ -5,6 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use rpds::RedBlackTreeMapSync;
 use serde::Serialize;
 
 use crate::id::{AppName, BridgeId, ChannelId};
@@ -64,13 +65,25 @@ impl fmt::Display for Source {
     }
 }
 
-/// What an application has asked for of one kind.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+/// What an application has asked for of one kind. A copy shares what it is made of, however much that is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Interests {
     /// Whether it has asked for all.
     pub all: bool,
-    /// What it has asked for by name.
-    pub names: BTreeSet<String>,
+    /// What it has asked for by name, and how often.
+    pub(crate) counts: RedBlackTreeMapSync<Arc<str>, u32>,
+}
+
+impl Interests {
+    /// What it has asked for by name, in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.counts.keys().map(|name| &**name)
+    }
+
+    /// Whether it has asked for nothing.
+    pub fn is_empty(&self) -> bool {
+        !self.all && self.counts.is_empty()
+    }
 }
 
 /// Which types of events an application wants to be told of.
@@ -91,7 +104,7 @@ impl EventFilter {
 }
 
 /// An application as it was at one moment.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug)]
 pub struct ApplicationSnapshot {
     /// Its name.
     pub name: AppName,
@@ -106,7 +119,16 @@ pub struct ApplicationSnapshot {
     /// Devices that it has asked for.
     pub devices: Interests,
     /// What it wants to be told of.
-    pub filter: EventFilter,
+    pub filter: Arc<EventFilter>,
+    /// Larger than that of every snapshot of it before.
+    pub version: u64,
+}
+
+/// Two of one application are equal when nothing has changed from one to the other.
+impl PartialEq for ApplicationSnapshot {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.name, self.version) == (&other.name, other.version)
+    }
 }
 
 #[cfg(test)]

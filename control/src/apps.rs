@@ -3,7 +3,7 @@
 //! Interest is counted: who asks three times has to let go three times. Who has asked for all of a kind
 //! has asked for everything of it; asking by name changes nothing then.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use slotmap::SlotMap;
@@ -23,58 +23,47 @@ pub(crate) struct App {
     pub(crate) topic: Topic,
     /// Who listens; none: nobody.
     pub(crate) listener: Option<u64>,
-    pub(crate) channels: Counts,
-    pub(crate) bridges: Counts,
-    pub(crate) endpoints: Counts,
-    pub(crate) devices: Counts,
-    pub(crate) filter: EventFilter,
+    pub(crate) channels: Interests,
+    pub(crate) bridges: Interests,
+    pub(crate) endpoints: Interests,
+    pub(crate) devices: Interests,
+    pub(crate) filter: Arc<EventFilter>,
+    /// Of what was told of it last.
+    pub(crate) version: u64,
     /// How many channels are in it.
     pub(crate) stays: usize,
 }
 
-/// How often something was asked for, by name.
-#[derive(Debug, Default)]
-pub(crate) struct Counts {
-    pub(crate) all: bool,
-    names: BTreeMap<Arc<str>, u32>,
-}
-
-impl Counts {
+impl Interests {
     /// One asks once more; `true`: for the first time.
     pub(crate) fn add(&mut self, name: &str) -> bool {
-        if let Some(count) = self.names.get_mut(name) {
-            *count += 1;
-            return false;
+        let before = self.counts.get_key_value(name).map(|(name, count)| (name.clone(), *count));
+        let is_first = before.is_none() && !self.all;
+        match before {
+            Some((name, count)) => self.counts.insert_mut(name, count.saturating_add(1)),
+            None if !self.all => self.counts.insert_mut(name.into(), 1),
+            None => {}
         }
-        if self.all {
-            return false;
-        }
-        self.names.insert(name.into(), 1);
-        true
+        is_first
     }
 
     /// One lets go once; none: it was not asked for; `true`: nobody asks any more.
     pub(crate) fn remove(&mut self, name: &str) -> Option<bool> {
-        let count = self.names.get_mut(name)?;
-        *count -= 1;
-        let is_last = *count == 0;
-        if is_last {
-            self.names.remove(name);
-        }
-        Some(is_last)
+        let (name, count) =
+            self.counts.get_key_value(name).map(|(name, count)| (name.clone(), *count))?;
+        match count {
+            0 | 1 => self.counts.remove_mut(&name),
+            _ => {
+                self.counts.insert_mut(name, count - 1);
+                false
+            }
+        };
+        Some(count <= 1)
     }
 
     /// What was asked for is gone.
     pub(crate) fn forget(&mut self, name: &str) {
-        self.names.remove(name);
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        !self.all && self.names.is_empty()
-    }
-
-    fn interests(&self) -> Interests {
-        Interests { all: self.all, names: self.names.keys().map(|name| name.to_string()).collect() }
+        self.counts.remove_mut(name);
     }
 }
 
@@ -83,17 +72,20 @@ impl App {
     pub(crate) fn is_abandoned(&self) -> bool {
         let counts = [&self.channels, &self.bridges, &self.endpoints, &self.devices];
         let is_empty = self.listener.is_none() && self.stays == 0;
-        is_empty && counts.into_iter().all(Counts::is_empty)
+        is_empty && counts.into_iter().all(Interests::is_empty)
     }
 
-    pub(crate) fn snapshot(&self) -> ApplicationSnapshot {
+    /// What it is now, which is something else than before.
+    pub(crate) fn snapshot(&mut self) -> ApplicationSnapshot {
+        self.version += 1;
         ApplicationSnapshot {
+            version: self.version,
             name: self.name.clone(),
             is_active: self.listener.is_some(),
-            channels: self.channels.interests(),
-            bridges: self.bridges.interests(),
-            endpoints: self.endpoints.interests(),
-            devices: self.devices.interests(),
+            channels: self.channels.clone(),
+            bridges: self.bridges.clone(),
+            endpoints: self.endpoints.clone(),
+            devices: self.devices.clone(),
             filter: self.filter.clone(),
         }
     }
@@ -189,7 +181,7 @@ mod tests {
 
     #[test]
     fn who_has_asked_several_times_lets_go_as_often() {
-        let mut counts = Counts::default();
+        let mut counts = Interests::default();
         assert!(counts.add("a") && !counts.add("a"));
         assert_eq!((counts.remove("a"), counts.remove("a")), (Some(false), Some(true)));
         assert_eq!((counts.remove("a"), counts.is_empty()), (None, true));
@@ -197,7 +189,7 @@ mod tests {
 
     #[test]
     fn who_has_asked_for_all_does_not_ask_by_name() {
-        let mut counts = Counts::default();
+        let mut counts = Interests::default();
         counts.add("a");
         counts.all = true;
         assert!(!counts.add("a") && !counts.add("b"));

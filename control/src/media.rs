@@ -105,6 +105,17 @@ pub enum EndKey {
     Digit(Digit),
 }
 
+impl EndKey {
+    /// Whether it is this key.
+    pub fn is(self, digit: Digit) -> bool {
+        match self {
+            EndKey::None => false,
+            EndKey::Any => true,
+            EndKey::Digit(wanted) => wanted == digit,
+        }
+    }
+}
+
 /// What happens when there is a recording of this name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum IfExists {

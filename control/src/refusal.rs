@@ -103,7 +103,7 @@ pub enum Refusal {
     /// A transfer that cannot be.
     #[error("the transfer cannot be made: {0}")]
     Transfer(&'static str),
-    /// The same bridge twice, or of different kinds.
+    /// The same bridge twice, bridges of different kinds, or one of a call of the dialplan.
     #[error("the bridges cannot be merged: {0}")]
     Merge(&'static str),
     /// Nothing was given to be played.

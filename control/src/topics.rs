@@ -125,13 +125,15 @@ impl State {
 
     /// The application of this name.
     pub fn application(&self, name: &AppName) -> Option<Arc<ApplicationSnapshot>> {
-        self.caches.applications.get(name).map(|cached| cached.new.clone())
+        let cached = self.caches.applications.get(name).filter(|cached| !cached.is_gone);
+        cached.map(|cached| cached.new.clone())
     }
 
     /// All applications, by their names.
     pub fn applications(&self) -> Vec<Arc<ApplicationSnapshot>> {
         let dump = self.caches.applications.dump();
-        let mut all: Vec<_> = dump.iter().map(|cached| cached.new.clone()).collect();
+        let there = dump.iter().filter(|cached| !cached.is_gone);
+        let mut all: Vec<_> = there.map(|cached| cached.new.clone()).collect();
         all.sort_by(|a, b| a.name.cmp(&b.name));
         all
     }

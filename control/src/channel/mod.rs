@@ -93,8 +93,13 @@ pub(crate) struct Channel {
     pub(crate) came_from: Option<Arc<Position>>,
     /// Who overhears it.
     pub(crate) snoops: Vec<ChannelKey>,
+    /// Whom it overhears.
+    pub(crate) overhears: Option<ChannelKey>,
     pub(crate) endpoint: Option<Arc<str>>,
     pub(crate) held: bool,
+    /// Whether nobody is to hear its party: by command, and for as long as it is in its bridge.
+    pub(crate) muted: bool,
+    pub(crate) muted_in_bridge: bool,
     /// The music that it hears outside of bridges.
     pub(crate) music: Option<String>,
     /// Whether all hear it where the others wait.

@@ -73,6 +73,14 @@ impl Operations {
         self.queue.iter().take(self.begun).any(is_it)
     }
 
+    /// The recordings that this key ends.
+    pub(crate) fn recordings_ended_by(&self, digit: Digit) -> impl Iterator<Item = Record> + '_ {
+        self.queue.iter().take(self.begun).filter_map(move |operation| match operation {
+            Operation::Record(record, how) if how.end_key.is(digit) => Some(*record),
+            _ => None,
+        })
+    }
+
     /// The playbacks, by their numbers.
     pub(crate) fn plays(&self) -> impl Iterator<Item = u64> + '_ {
         self.queue.iter().filter_map(|operation| match operation {

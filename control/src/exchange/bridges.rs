@@ -21,6 +21,9 @@ use crate::topics::Topics;
 /// The variable that names those whom a channel is in a bridge with.
 const PEER: &str = "BRIDGEPEER";
 
+/// Beyond so many nobody is named: each who comes would have to be named to all.
+const MOST_PEERS: usize = 16;
+
 /// A bridge that is to be made.
 #[derive(Clone, Debug, Default)]
 pub struct NewBridge {
@@ -209,8 +212,17 @@ impl Exchange {
         let absorb = if options.absorb_dtmf { Absorb::Whole } else { Absorb::Off };
         self.order(MediaOrder::Set(line, LegSetting::Role(role)));
         self.order(MediaOrder::Set(line, LegSetting::AbsorbDtmf(absorb)));
+        self.mute_in_bridge(key, options.mute);
+    }
+
+    /// The others of its bridge do not hear a channel, or no longer; one that is muted by command stays so.
+    fn mute_in_bridge(&mut self, key: ChannelKey, muted: bool) {
+        let Some(channel) = self.channels.get_mut(key) else { return };
+        channel.muted_in_bridge = muted;
+        let Some(line) = channel.line else { return };
+        let is_unheard = muted || channel.muted;
         let direction = stasis_media::leg::Direction::In;
-        self.order(MediaOrder::Set(line, LegSetting::Mute(direction, options.mute)));
+        self.order(MediaOrder::Set(line, LegSetting::Mute(direction, is_unheard)));
     }
 
     /// Takes channels out of a bridge; they stay in their applications.
@@ -245,14 +257,15 @@ impl Exchange {
     pub(super) fn destroy(&mut self, key: BridgeKey) {
         let Some(bridge) = self.bridges.get_mut(key) else { return };
         bridge.is_closing = true;
-        let (members, call) = (bridge.members.clone(), bridge.call.take());
+        let members = bridge.members.clone();
         for &member in &members {
             if self.channels[member].variables.get(PEER).is_some() {
                 self.set_channel_variable(member, PEER, "");
             }
         }
-        members.iter().for_each(|member| self.part(*member, true));
+        // While those who listen because of who is in it still do.
         self.stop_bridge_operations(key);
+        members.iter().for_each(|member| self.part(*member, true));
         let Some(bridge) = self.bridges.get(key) else { return };
         let (id, mix, topic) = (bridge.id.clone(), bridge.mix, bridge.topic.clone());
         let (new, at) = (bridge.snapshot.clone(), self.time());
@@ -268,8 +281,8 @@ impl Exchange {
             }
             self.publish_app(app);
         }
-        if let Some(call) = call {
-            self.end_call(call, &members);
+        if let Some(call) = bridge.call {
+            self.call_is_over(call, &members);
         }
     }
 
@@ -313,6 +326,9 @@ impl Exchange {
         if let Some(line) = line {
             self.order(MediaOrder::Leave(line));
         }
+        if self.channels[key].muted_in_bridge {
+            self.mute_in_bridge(key, false);
+        }
         self.publish(key);
         if had_peers {
             self.set_channel_variable(key, PEER, "");
@@ -342,7 +358,8 @@ impl Exchange {
     fn tell_peers(&mut self, key: BridgeKey) {
         let members = self.bridges[key].members.clone();
         let is_closing = self.bridges[key].is_closing;
-        if members.len() < 2 || self.bridges[key].kind.holding || is_closing {
+        let count = members.len();
+        if !(2..=MOST_PEERS).contains(&count) || self.bridges[key].kind.holding || is_closing {
             return;
         }
         for &member in &members {
@@ -402,7 +419,8 @@ impl Exchange {
     /// All of a bridge come into another, which stays; the first is gone.
     ///
     /// # Errors
-    /// [`Refusal::NoBridge`], or [`Refusal::Merge`] when they are the same, or one is for waiting.
+    /// [`Refusal::NoBridge`], or [`Refusal::Merge`] when they are the same, one is for waiting, or one is that
+    /// of a call of the dialplan.
     pub fn merge_bridges(&mut self, from: &str, into: &str) -> Result<(), Refusal> {
         let (from, into) = (self.find_bridge(from)?, self.find_bridge(into)?);
         if from == into {
@@ -410,6 +428,9 @@ impl Exchange {
         }
         if self.bridges[from].kind.holding != self.bridges[into].kind.holding {
             return Err(Refusal::Merge("in one of them everybody waits"));
+        }
+        if [from, into].iter().any(|bridge| self.bridges[*bridge].call.is_some()) {
+            return Err(Refusal::Merge("one of them is that of a call, and ends with it"));
         }
         self.merge(from, into);
         self.settle();
@@ -422,7 +443,7 @@ impl Exchange {
         let channels = union_keys(&members, &self.bridges[into].members);
         self.tell_bridge_event(into, BridgeHappening::Merged { from: merged }, &channels);
         for &member in &members {
-            self.bridges[from].call = self.release(from, member);
+            let is_muted = self.channels[member].muted_in_bridge;
             self.part(member, true);
             let app = self.channels[member].stay.as_ref().map(|stay| stay.app);
             if let Some(app) = app {
@@ -430,6 +451,9 @@ impl Exchange {
                 self.publish_app(app);
             }
             self.join(member, into);
+            if is_muted {
+                self.mute_in_bridge(member, true);
+            }
         }
         self.destroy(from);
     }

@@ -353,25 +353,28 @@ impl Exchange {
 
     /// A call's bridge has lost one of the two: the other has nobody to talk to.
     pub(super) fn dissolve(&mut self, bridge: super::BridgeKey) {
-        let Some(room) = self.bridges.get(bridge).filter(|bridge| bridge.call.is_some()) else {
-            return;
-        };
-        if room.members.len() < 2 {
+        let bridge_of_call = self.bridges.get(bridge).filter(|bridge| bridge.call.is_some());
+        if bridge_of_call.is_some_and(|bridge| bridge.members.len() <= 1) {
             self.destroy(bridge);
         }
     }
 
-    /// A call's bridge is gone, and these were left in it.
-    pub(super) fn end_call(&mut self, ended: CallKey, left: &[ChannelKey]) {
-        let Some(call) = self.calls.remove(ended) else { return };
+    /// The bridge of a call is gone, and so is the call: these were in it until then.
+    pub(super) fn call_is_over(&mut self, call: CallKey, left: &[ChannelKey]) {
+        let number = call;
+        let Some(call) = self.calls.remove(number) else { return };
         let (answered, goes_on) = match call.purpose {
             Purpose::Dialplan { goes_on } => (call.answered, goes_on),
             _ => return,
         };
         for &key in left {
             let Some(channel) = self.channels.get_mut(key) else { continue };
-            // Who has called may be called itself, by another call.
-            channel.call = channel.call.filter(|call| *call != ended);
+            if channel.stay.is_some() {
+                // An application has put it there, and has it still.
+                continue;
+            }
+            // One that has dialed may be dialed itself, by an application.
+            channel.call.take_if(|own| *own == number);
             if Some(key) != call.caller {
                 self.hang_up(key, Cause::NORMAL, By::Nobody);
             } else {

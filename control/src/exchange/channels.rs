@@ -185,8 +185,11 @@ impl Exchange {
             listeners: BTreeSet::new(),
             came_from: None,
             snoops: Vec::new(),
+            overhears: None,
             endpoint: half.endpoint.map(Into::into),
             held: false,
+            muted: false,
+            muted_in_bridge: false,
             music: None,
             announces: false,
             absorbs_dtmf: false,
@@ -409,6 +412,9 @@ impl Exchange {
         self.note_endpoint(key, false);
         let Some(channel) = self.channels.remove(key) else { return };
         self.channel_ids.remove(&channel.id);
+        if let Some(other) = channel.overhears.and_then(|other| self.channels.get_mut(other)) {
+            other.snoops.retain(|snoop| *snoop != key);
+        }
         self.note_device_of(&channel);
         for app in channel.listeners {
             if let Some(app) = self.apps.get_mut(app) {
@@ -509,9 +515,15 @@ impl Exchange {
 
     pub(super) fn mute_channel(&mut self, key: ChannelKey, way: Way, muted: bool) {
         use stasis_media::leg::Direction;
-        let Some(line) = self.channels.get(key).and_then(|channel| channel.line) else { return };
-        let ways = [(way.is_in(), Direction::In), (way.is_out(), Direction::Out)];
-        for (_, direction) in ways.into_iter().filter(|(applies, _)| *applies) {
+        let Some(channel) = self.channels.get_mut(key) else { return };
+        if way.is_in() {
+            channel.muted = muted;
+        }
+        let Some(line) = channel.line else { return };
+        let is_unheard = muted || channel.muted_in_bridge;
+        let ways =
+            [(way.is_in(), Direction::In, is_unheard), (way.is_out(), Direction::Out, muted)];
+        for (_, direction, muted) in ways.into_iter().filter(|(applies, ..)| *applies) {
             self.order(MediaOrder::Set(line, LegSetting::Mute(direction, muted)));
         }
     }

@@ -792,6 +792,7 @@ impl Exchange {
             MediaEvent::Digit { digit, duration_ms, silent, .. } => {
                 let event = ChannelHappening::DtmfEnd { digit: digit.as_char(), duration_ms };
                 self.tell_event(key, event);
+                self.end_recordings_by(key, digit);
                 if silent {
                     self.pass_digit(key, digit, duration_ms);
                 }
@@ -817,6 +818,16 @@ impl Exchange {
                 technology.media(key, event, context);
             }),
             MediaEvent::Played(..) | MediaEvent::Recorded { .. } => {}
+        }
+    }
+
+    /// A key of somebody in a bridge ends a recording of the bridge that waits for it. (Of a channel's own
+    /// recordings the engine knows the keys.)
+    fn end_recordings_by(&mut self, key: ChannelKey, digit: Digit) {
+        let Some(bridge) = self.channels[key].bridge else { return };
+        let ended: Vec<_> = self.bridges[bridge].operations.recordings_ended_by(digit).collect();
+        for record in ended {
+            self.order(MediaOrder::ControlRecord(record, RecordControl::Stop));
         }
     }
 

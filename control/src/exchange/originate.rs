@@ -256,6 +256,7 @@ impl Exchange {
         };
         let keys = self.make_channels(&making)?;
         self.channels[of_key].snoops.push(keys[0]);
+        self.channels[keys[0]].overhears = Some(of_key);
         self.enter_directly(keys[0], &snoop.app, snoop.args);
         let created = self.snapshot_of(keys[0]).expect("it was just made");
         self.settle();

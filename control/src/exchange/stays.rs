@@ -7,8 +7,8 @@ use stasis_bus::Topic;
 
 use super::Exchange;
 use super::channels::By;
-use crate::application::{ApplicationSnapshot, EventFilter, Source};
-use crate::apps::{App, AppKey, Counts};
+use crate::application::{ApplicationSnapshot, Interests, Source};
+use crate::apps::{App, AppKey};
 use crate::cause::Cause;
 use crate::channel::{Activity, ChannelKey, ChannelSnapshot, Position, Stay};
 use crate::dialplan::{Context, Dialplan};
@@ -47,11 +47,12 @@ impl Exchange {
                 name: name.clone(),
                 topic,
                 listener: None,
-                channels: Counts::default(),
-                bridges: Counts::default(),
-                endpoints: Counts::default(),
-                devices: Counts::default(),
-                filter: EventFilter::default(),
+                channels: Interests::default(),
+                bridges: Interests::default(),
+                endpoints: Interests::default(),
+                devices: Interests::default(),
+                filter: Arc::default(),
+                version: 0,
                 stays: 0,
             })
         });
@@ -88,7 +89,7 @@ impl Exchange {
 
     /// Publishes what an application is; one that nobody has any use for is gone.
     pub(super) fn publish_app(&mut self, key: AppKey) {
-        let Some(app) = self.apps.get(key) else { return };
+        let Some(app) = self.apps.get_mut(key) else { return };
         let (name, is_gone) = (app.name.clone(), app.is_abandoned());
         let new = Arc::new(app.snapshot());
         self.topics.applications.publish(ApplicationUpdate { new, is_gone });
@@ -102,6 +103,10 @@ impl Exchange {
                 bridge.listeners.remove(&key);
             });
         }
+    }
+
+    fn application_now(&mut self, key: AppKey) -> Arc<ApplicationSnapshot> {
+        Arc::new(self.apps.get_mut(key).expect("it was just found").snapshot())
     }
 
     pub(super) fn tell_app(&self, key: AppKey, event: ApplicationHappening) {
@@ -128,7 +133,7 @@ impl Exchange {
         let key = self.find_app(app)?;
         let outcome = sources.iter().try_for_each(|source| self.subscribe_one(key, source));
         self.publish_app(key);
-        outcome.map(|()| Arc::new(self.apps.get(key).expect("it was just found").snapshot()))
+        outcome.map(|()| self.application_now(key))
     }
 
     fn subscribe_one(&mut self, key: AppKey, source: &Source) -> Result<(), Refusal> {
@@ -187,7 +192,7 @@ impl Exchange {
     ) -> Result<Arc<ApplicationSnapshot>, Refusal> {
         let key = self.find_app(app)?;
         let outcome = sources.iter().try_for_each(|source| self.unsubscribe_one(key, source));
-        let snapshot = Arc::new(self.apps.get(key).expect("it was just found").snapshot());
+        let snapshot = self.application_now(key);
         self.publish_app(key);
         outcome.map(|()| snapshot)
     }
@@ -248,9 +253,10 @@ impl Exchange {
     ) -> Result<Arc<ApplicationSnapshot>, Refusal> {
         let key = self.find_app(app)?;
         let filter = &mut self.apps.get_mut(key).expect("it was just found").filter;
+        let filter = Arc::make_mut(filter);
         filter.allowed = allowed.unwrap_or_else(|| std::mem::take(&mut filter.allowed));
         filter.disallowed = disallowed.unwrap_or_else(|| std::mem::take(&mut filter.disallowed));
-        let snapshot = Arc::new(self.apps.get(key).expect("it was just found").snapshot());
+        let snapshot = self.application_now(key);
         self.publish_app(key);
         Ok(snapshot)
     }

@@ -48,6 +48,7 @@ impl Exchange {
             self.bridges[bridge].call = self.release(bridge, other);
             self.part(other, true);
             self.end_stay(other, true);
+            self.stop_operations(other);
             self.go_to_step(other, &Position::new(context, exten, 1));
             self.hang_up(key, Cause::NORMAL, By::Nobody);
         }
@@ -82,7 +83,8 @@ impl Exchange {
             destination: Some(self.bridges[into].snapshot.clone()),
         };
         let event = BridgeHappening::AttendedTransfer(Box::new(event));
-        let all: Vec<_> = [first, second].into_iter().chain(transferees.iter().copied()).collect();
+        let others = transferees.iter().chain(&targets).copied();
+        let all: Vec<_> = [first, second].into_iter().chain(others).collect();
         self.tell_bridge_event(from, event, &all);
         for other in transferees {
             self.bridges[from].call = self.release(from, other);
@@ -108,11 +110,7 @@ impl Exchange {
 
     /// A channel that leaves the bridge of a call is no part of that call any more: whoever is left there
     /// is hung up as always, and it itself goes on elsewhere.
-    pub(super) fn release(
-        &mut self,
-        bridge: BridgeKey,
-        key: ChannelKey,
-    ) -> Option<crate::dialing::CallKey> {
+    fn release(&mut self, bridge: BridgeKey, key: ChannelKey) -> Option<crate::dialing::CallKey> {
         let call = self.bridges[bridge].call?;
         if let Some(call) = self.calls.get_mut(call)
             && call.caller == Some(key)
@@ -120,7 +118,7 @@ impl Exchange {
             call.caller = None;
         }
         let channel = &mut self.channels[key];
-        channel.call = channel.call.filter(|other| *other != call);
+        channel.call.take_if(|own| *own == call);
         if matches!(channel.activity, Activity::Called) {
             channel.activity = Activity::New;
         }

@@ -5,7 +5,7 @@
 //! What is to be done is done at once and in order; nothing that it does waits.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -48,8 +48,17 @@ struct Shared {
     /// Whether it was woken, and has not looked yet.
     is_woken: AtomicBool,
     is_stopping: AtomicBool,
+    /// Nothing is done any more.
+    is_over: AtomicBool,
     topic: Topic,
     state: State,
+}
+
+impl Shared {
+    /// What was asked for is not done any more; whoever waits for it is told by this.
+    fn drop_jobs(&self) {
+        while self.jobs.pop().is_some() {}
+    }
 }
 
 /// A thread with an exchange. Dropping it ends it.
@@ -75,6 +84,7 @@ impl Control {
             jobs: SegQueue::new(),
             is_woken: AtomicBool::new(false),
             is_stopping: AtomicBool::new(false),
+            is_over: AtomicBool::new(false),
             topic: driver.topic().clone(),
             state: exchange.state(),
         });
@@ -110,6 +120,12 @@ impl ControlHandle {
     pub fn submit(&self, job: impl FnOnce(&mut Exchange) + Send + 'static) {
         self.shared.jobs.push(Box::new(job));
         self.wake();
+        // Pairs with the fence at the end of `Worker::run`: either that sees what was pushed, or this sees
+        // that it has ended.
+        fence(Ordering::SeqCst);
+        if self.shared.is_over.load(Ordering::Relaxed) {
+            self.shared.drop_jobs();
+        }
     }
 
     /// Has something done, and waits for what comes of it.
@@ -168,8 +184,9 @@ impl Worker {
             }
             self.work();
         }
-        // What was asked for is not done any more; whoever waits for it is told by this.
-        while self.shared.jobs.pop().is_some() {}
+        self.shared.is_over.store(true, Ordering::Relaxed);
+        fence(Ordering::SeqCst); // pairs with that in `ControlHandle::submit`
+        self.shared.drop_jobs();
     }
 
     /// Does what others have asked for.

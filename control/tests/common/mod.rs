@@ -1,11 +1,15 @@
 //! An exchange with a real media engine, on virtual time: nothing here has a thread or a clock, so an hour
 //! of calls takes seconds, and is the same each time.
-#![allow(dead_code)] // each test uses a part of it
+#![allow(dead_code, unused_imports)] // each test uses a part of it
+
+mod app;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+
+pub use app::*;
 
 use stasis_bus::{Bus, Delivery, PullSubscription, Stamp, Topic};
 use stasis_control::application::Source;
@@ -146,6 +150,21 @@ impl Stage {
 
     /// Hangs up whatever is left, and says what there is after that: it is to be nothing.
     pub fn close(mut self) -> Leftover {
+        self.clear();
+        let census = self.goes_on();
+        let (kept, away) = (self.driver.kept(), self.media.reap());
+        let _ = std::fs::remove_dir_all(&self.folder);
+        Leftover { census, kept, away }
+    }
+
+    /// What there is of what ends: timers that nobody needs any more run out, and applications stay as long
+    /// as somebody listens.
+    pub fn goes_on(&self) -> Census {
+        Census { timers: 0, applications: 0, ..self.exchange.census() }
+    }
+
+    /// Hangs up whatever is left.
+    pub fn clear(&mut self) {
         for channel in self.exchange.state().channels() {
             let _ = self.exchange.hangup(channel.id(), stasis_control::cause::Cause::NORMAL);
         }
@@ -153,10 +172,6 @@ impl Stage {
             let _ = self.exchange.destroy_bridge(&bridge.id);
         }
         self.run(1_000);
-        let census = Census { timers: 0, applications: 0, ..self.exchange.census() };
-        let (kept, away) = (self.driver.kept(), self.media.reap());
-        let _ = std::fs::remove_dir_all(&self.folder);
-        Leftover { census, kept, away }
     }
 
     /// The samples of a recording.

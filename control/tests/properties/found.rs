@@ -25,15 +25,14 @@ fn incoming(world: &mut World, exten: &str) {
     world.look();
 }
 
-/// A call that the dialplan has put through: the caller, the called one, and the bridge.
-fn talking() -> (World, String, String, String) {
+/// A call that the dialplan has put through, and its bridge.
+fn talking() -> (World, String) {
     let mut world = World::new();
     incoming(&mut world, "answers");
     world.wait(Duration::ZERO);
     world.look();
-    let ids: Vec<_> = world.watch.told.channels.iter().map(|(id, _)| id.clone()).collect();
     let bridge = world.bridge(0);
-    (world, ids[0].clone(), ids[1].clone(), bridge)
+    (world, bridge)
 }
 
 #[test]
@@ -59,23 +58,10 @@ fn a_call_that_ends_comes_to_no_application_and_calls_nobody_by_a_condition() {
 
 #[test]
 fn a_call_ends_with_its_bridge_when_that_is_destroyed_by_command() {
-    let (mut world, _, _, bridge) = talking();
+    let (mut world, bridge) = talking();
     world.exchange.destroy_bridge(&bridge).unwrap();
     world.look();
     assert_eq!(world.exchange.census().channels, 0, "the caller has no step left");
-    world.end();
-}
-
-#[test]
-fn a_call_ends_when_its_bridge_is_merged_into_another() {
-    let (mut world, caller, called, bridge) = talking();
-    let room = world.exchange.create_bridge(NewBridge::default()).unwrap();
-    world.exchange.merge_bridges(&bridge, &room.id).unwrap();
-    world.look();
-    assert_eq!(world.exchange.census().calls, 0);
-    for id in [caller, called] {
-        assert_eq!(world.watch.told.last(&id).unwrap().bridge.as_ref(), Some(&room.id));
-    }
     world.end();
 }
 

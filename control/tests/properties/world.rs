@@ -152,7 +152,7 @@ impl World {
         assert!(told.stays.is_empty(), "never left: {:?}", told.stays);
         told.ledger.look_at_the_end();
         for app in self.exchange.state().applications() {
-            assert!(app.channels.names.is_empty() && app.bridges.names.is_empty(), "{app:?}");
+            assert!(app.channels.names().chain(app.bridges.names()).next().is_none(), "{app:?}");
         }
         let devices = self.exchange.state().devices();
         let kept = devices.iter().find(|device| !device.name.starts_with("Stasis:"));
@@ -166,7 +166,7 @@ impl World {
         }
         for app in self.exchange.state().applications() {
             let kinds = [&app.channels, &app.bridges, &app.endpoints, &app.devices];
-            let asks = kinds.iter().any(|kind| kind.all || !kind.names.is_empty());
+            let asks = kinds.iter().any(|kind| !kind.is_empty());
             assert!(asks && !app.is_active, "{app:?} is of no use");
         }
     }
