@@ -469,7 +469,7 @@ impl Exchange {
 
     /// Offers a channel to all applications whose name fits.
     pub(super) fn offer(&mut self, key: ChannelKey, fits: impl Fn(&str) -> bool) -> Vec<AppKey> {
-        self.channels[key].offered = true;
+        (self.channels[key].offered, self.channels[key].claimed) = (true, false);
         let channel = self.channels[key].snapshot.clone();
         let (caller, called) = (channel.caller.id.number.clone(), channel.dialplan.exten.clone());
         let active = self.apps.iter().filter(|(_, app)| app.listener.is_some() && fits(&app.name));

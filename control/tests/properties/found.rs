@@ -7,7 +7,7 @@ use stasis_control::channel::{ChannelState, Position};
 use stasis_control::media::MediaEvent;
 use stasis_control::playback::PlaybackState;
 use stasis_control::tech::Signal;
-use stasis_control::{DigitsHow, NewBridge, NewCall, Originate, PlayHow, Then};
+use stasis_control::{DigitsHow, NewBridge, NewCall, Originate, PlayHow, Refusal, Then};
 
 use crate::world::World;
 
@@ -154,5 +154,21 @@ fn keys_with_all_the_time_in_the_world_between_them_are_sent() {
     let how = DigitsHow { digits: "12".into(), duration, between, before, after };
     world.exchange.send_digits(&id, &how).unwrap();
     world.wait(Duration::ZERO);
+    world.end();
+}
+
+#[test]
+fn a_call_that_was_claimed_can_be_claimed_again_when_it_is_offered_again() {
+    let mut world = World::new();
+    incoming(&mut world, "offer");
+    let id = world.channel(0);
+    for app in ["one", "two"] {
+        world.exchange.claim(&id, app).unwrap();
+        assert_eq!(world.exchange.claim(&id, app), Err(Refusal::Claimed));
+        world.look();
+        let (context, exten) = (Some("plan"), Some("offer"));
+        world.exchange.continue_in_dialplan(&id, context, exten, None, None).unwrap();
+        world.look();
+    }
     world.end();
 }
