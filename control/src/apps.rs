@@ -30,6 +30,8 @@ pub(crate) struct App {
     pub(crate) filter: Arc<EventFilter>,
     /// Of what was told of it last.
     pub(crate) version: u64,
+    /// How many channels are in it.
+    pub(crate) stays: usize,
 }
 
 impl Interests {
@@ -66,10 +68,11 @@ impl Interests {
 }
 
 impl App {
-    /// Whether nobody listens, and nothing is left that it has asked for.
+    /// Whether nobody listens, nobody is in it, and nothing is left that it has asked for.
     pub(crate) fn is_abandoned(&self) -> bool {
         let counts = [&self.channels, &self.bridges, &self.endpoints, &self.devices];
-        self.listener.is_none() && counts.into_iter().all(Interests::is_empty)
+        let is_empty = self.listener.is_none() && self.stays == 0;
+        is_empty && counts.into_iter().all(Interests::is_empty)
     }
 
     /// What it is now, which is something else than before.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use stasis_bus::Stamp;
+
 use crate::channel::Position;
 
 /// A channel's run through the dialplan. Where it is, is its [`Position`].
@@ -11,8 +13,10 @@ pub(crate) struct Run {
     pub(crate) waiting: Waiting,
     /// A step that is queued, or a timer, counts only if it has this number.
     pub(crate) number: u64,
-    /// Steps that were run since it last waited.
+    /// Steps that were run at this time, also if it has waited between them: not all that is waited for
+    /// takes time.
     pub(crate) steps: u32,
+    pub(crate) stepped: Stamp,
     /// Where `Return` leads to, with the arguments that were there.
     pub(crate) stack: Vec<Frame>,
 }

@@ -90,21 +90,27 @@ impl Exchange {
         }
     }
 
+    /// The call to a channel, as long as it has no outcome: nothing changes that.
+    fn pending_call(&mut self, key: ChannelKey) -> Option<CallKey> {
+        let call = self.channels.get(key)?.call?;
+        let peer = self.calls.get_mut(call)?.peer(key)?;
+        (!peer.status.is_final()).then_some(call)
+    }
+
     /// The other end of a channel that is called rings.
     pub(super) fn rings(&mut self, key: ChannelKey) {
         let Some(channel) = self.channels.get(key) else { return };
-        let call = channel.call;
         if channel.state != ChannelState::Up {
             self.change(key, |channel| channel.state = ChannelState::Ringing);
         }
-        let Some(call) = call else { return };
+        let Some(call) = self.pending_call(key) else { return };
         self.tell_dial(call, key, DialStatus::Ringing, "");
         self.tell_caller(call, &Instruction::Ring(true));
     }
 
     /// There is something to hear from a channel that is called.
     pub(super) fn progresses(&mut self, key: ChannelKey) {
-        let Some(call) = self.channels.get(key).and_then(|channel| channel.call) else { return };
+        let Some(call) = self.pending_call(key) else { return };
         self.tell_dial(call, key, DialStatus::Progress, "");
         self.tell_caller(call, &Instruction::Progress);
     }
@@ -122,10 +128,8 @@ impl Exchange {
 
     /// The other end of a channel has answered.
     pub(super) fn is_answered(&mut self, key: ChannelKey) {
-        let Some(channel) = self.channels.get(key) else { return };
-        let call = channel.call;
         self.change(key, |channel| channel.state = ChannelState::Up);
-        let Some(call) = call else { return };
+        let Some(call) = self.pending_call(key) else { return };
         let Some(purpose) = self.calls.get(call).map(|call| match &call.purpose {
             Purpose::Originate(then) => Some(Some(then.clone())),
             Purpose::Command => Some(None),
@@ -163,7 +167,7 @@ impl Exchange {
 
     /// The other end of a channel is busy, or there is no way to it.
     pub(super) fn is_refused(&mut self, key: ChannelKey, cause: Cause) {
-        let Some(call) = self.channels.get(key).and_then(|channel| channel.call) else { return };
+        let Some(call) = self.pending_call(key) else { return };
         self.tell_dial(call, key, DialStatus::of_cause(cause), "");
         let is_command = matches!(self.calls[call].purpose, Purpose::Command);
         if is_command {

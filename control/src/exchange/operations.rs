@@ -190,8 +190,8 @@ impl Exchange {
         }
     }
 
-    /// Plays to a channel for the dialplan; nobody but that is told.
-    pub(super) fn play_quietly(&mut self, key: ChannelKey, sounds: &[String]) {
+    /// Plays to a channel for the dialplan; nobody but that is told. `false`: there is nothing to play.
+    pub(super) fn play_quietly(&mut self, key: ChannelKey, sounds: &[String]) -> bool {
         let media = sounds.iter().map(|sound| match sound.starts_with("tone:") {
             true => sound.clone(),
             false => format!("sound:{sound}"),
@@ -199,9 +199,9 @@ impl Exchange {
         let media = media.collect();
         let language = self.channels[key].base.language.clone();
         let how = PlayHow { media, ..PlayHow::default() };
-        if self.make_playback(Holder::Channel(key), how, language, true).is_ok() {
-            self.begin_operations(Holder::Channel(key));
-        }
+        let is_made = self.make_playback(Holder::Channel(key), how, language, true).is_ok();
+        self.begin_operations(Holder::Channel(key));
+        is_made
     }
 
     /// Stops what the dialplan plays to a channel.
@@ -345,6 +345,11 @@ impl Exchange {
         let Some(number) = number else { return };
         let Some(playback) = self.playbacks.get_mut(&number) else { return };
         if playback.plays.get(playback.at) != Some(&Some(play)) {
+            let mut plays = playback.plays.iter_mut().filter(|_| is_over);
+            if let Some(medium) = plays.find(|medium| **medium == Some(play)) {
+                // Over before its turn: it cannot be had.
+                *medium = None;
+            }
             return;
         }
         match state {
@@ -696,7 +701,7 @@ impl Exchange {
         };
         let (duration, is_last) = (sending.duration, sending.digits.is_empty());
         let pause = if is_last { sending.after } else { sending.between };
-        let step = if digit.is_some() { duration + pause } else { PAUSE };
+        let step = if digit.is_some() { duration.saturating_add(pause) } else { PAUSE };
         self.timers.set(now + step, Timer::Digits(key, number));
         if let (Some(line), Some(digit)) = (line, digit) {
             self.order(MediaOrder::Press(line, digit, duration));

@@ -53,6 +53,7 @@ impl Exchange {
                 devices: Interests::default(),
                 filter: Arc::default(),
                 version: 0,
+                stays: 0,
             })
         });
         if self.apps.get(key).is_some_and(|app| app.listener.is_some()) {
@@ -362,6 +363,9 @@ impl Exchange {
 
     fn begin_stay(&mut self, key: ChannelKey, app: AppKey, args: Vec<String>) {
         self.listen(app, key);
+        if let Some(app) = self.apps.get_mut(app) {
+            app.stays += 1;
+        }
         self.channels[key].stay = Some(Stay { app });
         let channel = self.channels[key].snapshot.clone();
         self.tell_app(app, ApplicationHappening::StasisStart { channel, args, replaces: None });
@@ -387,9 +391,11 @@ impl Exchange {
         let channel = self.channels[key].snapshot.clone();
         self.tell_app(stay.app, ApplicationHappening::StasisEnd { channel });
         let channel = &mut self.channels[key];
-        let removed = self.apps.get_mut(stay.app).and_then(|app| app.channels.remove(&channel.id));
-        if removed == Some(true) {
-            channel.listeners.remove(&stay.app);
+        if let Some(app) = self.apps.get_mut(stay.app) {
+            app.stays -= 1;
+            if app.channels.remove(&channel.id) == Some(true) {
+                channel.listeners.remove(&stay.app);
+            }
         }
         self.publish_app(stay.app);
         true
@@ -463,7 +469,7 @@ impl Exchange {
 
     /// Offers a channel to all applications whose name fits.
     pub(super) fn offer(&mut self, key: ChannelKey, fits: impl Fn(&str) -> bool) -> Vec<AppKey> {
-        self.channels[key].offered = true;
+        (self.channels[key].offered, self.channels[key].claimed) = (true, false);
         let channel = self.channels[key].snapshot.clone();
         let (caller, called) = (channel.caller.id.number.clone(), channel.dialplan.exten.clone());
         let active = self.apps.iter().filter(|(_, app)| app.listener.is_some() && fits(&app.name));

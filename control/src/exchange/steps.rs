@@ -24,7 +24,7 @@ use crate::timers::Timer;
 
 /// What a channel that was called shows as its application while nobody executes anything for it.
 const OUTGOING: (&str, &str) = ("AppDial2", "(Outgoing Line)");
-/// After so many steps without a pause others have their turn.
+/// After so many steps that have taken no time others have their turn.
 const BREATH: Duration = Duration::from_millis(20);
 /// How long is waited for a key where nothing is said.
 const KEY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -108,9 +108,11 @@ impl Exchange {
         let (now, number) = (self.now, self.numbers.next());
         let Some(run) = self.run_mut(key) else { return };
         (run.waiting, run.number) = (Waiting::Step, number);
+        if run.stepped != now {
+            (run.stepped, run.steps) = (now, 0);
+        }
         run.steps += 1;
         if run.steps > most {
-            run.steps = 0;
             self.timers.set(now + BREATH, Timer::Step(key, number));
         } else {
             self.work.push_back(Work::Step(key, number));
@@ -121,7 +123,7 @@ impl Exchange {
     fn wait_for(&mut self, key: ChannelKey, waiting: Waiting, time: Option<Duration>) {
         let (now, number) = (self.now, self.numbers.next());
         let Some(run) = self.run_mut(key) else { return };
-        (run.waiting, run.number, run.steps) = (waiting, number, 0);
+        (run.waiting, run.number) = (waiting, number);
         if let Some(time) = time {
             self.timers.set(now + time, Timer::Step(key, number));
         }
@@ -205,9 +207,9 @@ impl Exchange {
             };
             let args = self.substituted(key, &args);
             self.set_application(key, name, &args);
-            let next = match Application::parse(name, &args) {
-                Ok(application) if needs_no_time(&application) => self.perform(key, application),
-                _ => Next::Step,
+            let next = match without_time(name, &args) {
+                Some(application) => self.perform(key, application),
+                None => Next::Step,
             };
             if let Next::Step = next {
                 let position = &mut self.channels[key].position;
@@ -227,20 +229,23 @@ impl Exchange {
     }
 }
 
-/// Whether an application is over at once.
-fn needs_no_time(application: &Application) -> bool {
-    matches!(
-        application,
-        Application::NoOp { .. }
-            | Application::Set { .. }
-            | Application::MSet { .. }
-            | Application::Verbose { .. }
-            | Application::Log { .. }
-            | Application::UserEvent { .. }
-            | Application::Goto { .. }
-            | Application::GotoIf { .. }
-            | Application::ExecIf { .. }
-    )
+/// An application that is over at once, or what it chooses to be done if that is; none: it takes time.
+fn without_time(name: &str, args: &str) -> Option<Application> {
+    match Application::parse(name, args).ok()? {
+        Application::ExecIf { condition, then, otherwise } => {
+            let chosen = if condition { Some(then) } else { otherwise };
+            chosen.and_then(|Call { app, args }| without_time(app, &args))
+        }
+        application @ (Application::NoOp { .. }
+        | Application::Set { .. }
+        | Application::MSet { .. }
+        | Application::Verbose { .. }
+        | Application::Log { .. }
+        | Application::UserEvent { .. }
+        | Application::Goto { .. }
+        | Application::GotoIf { .. }) => Some(application),
+        _ => None,
+    }
 }
 
 /// The applications.
@@ -323,8 +328,10 @@ impl Exchange {
                     self.answer_channel(key);
                 }
                 self.wait_for(key, Waiting::Sounds, None);
-                self.play_quietly(key, &sounds);
-                Next::Over
+                match self.play_quietly(key, &sounds) {
+                    true => Next::Over,
+                    false => Next::Step,
+                }
             }
             Application::Background { sounds, options, context, .. } => {
                 let is_up = self.channels[key].state == ChannelState::Up;

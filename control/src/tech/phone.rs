@@ -218,12 +218,17 @@ impl Technology for Phones {
 
     fn media(&mut self, channel: ChannelKey, event: &MediaEvent, context: &mut Context<'_>) {
         let Some(call) = self.calls.get_mut(&channel) else { return };
-        if let MediaEvent::Played(play, PlaybackState::Done) = event
-            && let Some((saying, number)) = call.saying
-            && saying == *play
-            && let Some(phone) = self.phones.get(&call.phone)
-        {
-            call.say(phone, number + 1, channel, context);
+        let MediaEvent::Played(play, state) = event else { return };
+        let Some((_, number)) = call.saying.filter(|(saying, _)| saying == play) else { return };
+        match state {
+            PlaybackState::Done => {
+                if let Some(phone) = self.phones.get(&call.phone) {
+                    call.say(phone, number + 1, channel, context);
+                }
+            }
+            // It has lost its voice: what cannot be had once is not tried for ever.
+            PlaybackState::Failed => call.saying = None,
+            _ => {}
         }
     }
 
