@@ -4,7 +4,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use stasis_bus::{Delivery, PullSubscription, TryRecvError};
+use stasis_bus::{Delivery, PullSubscription};
 use stasis_control::media::Way;
 use stasis_control::message::{ApplicationEvent, ApplicationHappening};
 use stasis_control::{AddOptions, NewBridge, NewCall, Originate, Then};
@@ -28,25 +28,28 @@ pub fn run(args: &Args, figures: &mut Figures) -> Result<(), Box<dyn Error>> {
     let topic = hall.bus.topic("control:media");
     let mut effects =
         topic.subscribe().accept::<Joined>().accept::<Muted>().capacity(1 << 14).pull()?;
+    let mut muted = vec![false; channels];
     for (what, is_join) in [("addChannel", true), ("mute", false)] {
         let mut times = Vec::new();
-        for n in 0..args.commands {
+        for _ in 0..args.commands {
             // At any time of a tick.
             std::thread::sleep(Duration::from_micros(random.u64(1_000..25_000)));
             while effects.try_recv().is_ok() {}
-            let channel = format!("c-{}", random.usize(..channels));
+            let number = random.usize(..channels);
+            let channel = format!("c-{number}");
+            muted[number] ^= !is_join;
+            let is_muted = muted[number];
             let bridge = format!("b-{}", random.usize(..channels / TOGETHER));
             let from = hall.bus.now();
             hall.handle.submit(move |exchange| {
                 let outcome = match is_join {
                     true => exchange.add_channels(&bridge, &[&channel], &AddOptions::default()),
-                    false => exchange.mute(&channel, Way::In, n % 2 == 0),
+                    false => exchange.mute(&channel, Way::In, is_muted),
                 };
                 outcome.expect("it is there");
             });
-            if wait(&mut effects, is_join)? {
-                times.push(hall.bus.now().since(from).as_secs_f64() * 1_000.0);
-            }
+            wait(&mut effects, is_join)?;
+            times.push(hall.bus.now().since(from).as_secs_f64() * 1_000.0);
         }
         times.sort_by(f64::total_cmp);
         let name = format!("{what} to effect, {channels} channels up");
@@ -59,19 +62,17 @@ pub fn run(args: &Args, figures: &mut Figures) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Waits for the effect; `false`: the channel was muted that way already.
-fn wait(effects: &mut PullSubscription, is_join: bool) -> Result<bool, Box<dyn Error>> {
-    let patience = if is_join { PATIENCE } else { Duration::from_millis(200) };
+/// Waits for the effect.
+fn wait(effects: &mut PullSubscription, is_join: bool) -> Result<(), Box<dyn Error>> {
     loop {
-        match effects.recv_timeout(patience) {
+        match effects.recv_timeout(PATIENCE) {
             Ok(Delivery::Message(message)) => {
                 let joined = message.downcast_ref::<Joined>().is_some();
                 if joined == is_join && (joined || message.downcast_ref::<Muted>().is_some()) {
-                    return Ok(true);
+                    return Ok(());
                 }
             }
             Ok(_) => {}
-            Err(TryRecvError::Empty) if !is_join => return Ok(false),
             Err(error) => return Err(format!("no effect: {error:?}").into()),
         }
     }

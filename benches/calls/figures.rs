@@ -6,6 +6,7 @@ use std::fmt::Write;
 #[derive(Default)]
 pub struct Figures {
     rows: Vec<Row>,
+    is_any_missed: bool,
 }
 
 struct Row {
@@ -33,18 +34,19 @@ impl Figures {
     }
 
     fn add(&mut self, what: &str, value: String, goal: String, is_reached: Option<bool>) {
+        self.is_any_missed |= is_reached == Some(false);
         self.rows.push(Row { what: what.into(), value, goal, is_reached });
     }
 
     /// Whether any was not reached.
     pub fn is_any_missed(&self) -> bool {
-        self.rows.iter().any(|row| row.is_reached == Some(false))
+        self.is_any_missed
     }
 
-    /// All of them, as a table.
-    pub fn table(&self) -> String {
+    /// Those since the last time, as a table.
+    pub fn take_table(&mut self) -> String {
         let mut table = String::new();
-        for Row { what, value, goal, is_reached } in &self.rows {
+        for Row { what, value, goal, is_reached } in self.rows.drain(..) {
             let mark = match is_reached {
                 Some(true) => "reached",
                 Some(false) => "MISSED",

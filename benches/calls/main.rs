@@ -44,14 +44,16 @@ fn main() {
         (Question::Rate, calls::rate::run),
     ];
     for (question, run) in questions {
-        if asked(question)
-            && let Err(error) = run(&args, &mut figures)
-        {
+        if !asked(question) {
+            continue;
+        }
+        eprintln!("calls: {question:?} …");
+        if let Err(error) = run(&args, &mut figures) {
             eprintln!("calls: {question:?}: {error}");
             std::process::exit(2);
         }
+        print!("{}", figures.take_table());
     }
-    print!("{}", figures.table());
     // A test does not ask whether the machine had time for it.
     let is_missed = figures.is_any_missed() && !is_test;
     std::process::exit(i32::from(is_missed));

@@ -356,3 +356,24 @@ fn who_was_put_into_a_call_of_the_dialplan_outlasts_it() {
     office.app.plays_all("d", &["sound:goodbye"]);
     office.close(&[]);
 }
+
+#[test]
+fn whoever_a_transfer_has_left_alone_in_an_applications_bridge_ends_with_it() {
+    // Ann has dialed Bob, or was called by him; he puts her through to Cat, whom an application has.
+    for ann_dials in [true, false] {
+        let mut office = Office::new();
+        let (ann, bob) = match ann_dials {
+            true => ("a".to_owned(), office.dialed("ann", "a", "bob")),
+            false => (office.dialed("bob", "b1", "dan"), "b1".to_owned()),
+        };
+        office.together("two", [("bob", "b2"), ("cat", "c")]);
+        office.app.exchange().attended_transfer(&bob, "b2").unwrap();
+        office.app.run(100);
+        assert_eq!(office.app.members("two").len(), 2);
+        // The application takes Cat out, and closes the bridge: Ann has nobody who sees to her.
+        office.app.exchange().destroy_bridge("two").unwrap();
+        office.app.until(&format!("ChannelDestroyed {ann}"));
+        assert!(office.app.channel("c").is_some(), "the application has Cat still");
+        office.close(&[]);
+    }
+}

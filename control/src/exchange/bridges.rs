@@ -345,6 +345,7 @@ impl Exchange {
         if self.bridges[bridge].call.is_some() {
             self.work.push_back(Work::Dissolve(bridge));
         }
+        self.work.push_back(Work::Alone(key));
     }
 
     /// How a bridge is done may change with who is in it.

@@ -10,14 +10,16 @@
 //! technology signals, what the dialplan does next, the end of a channel. So there is no recursion, and what
 //! is published of one object is in the order in which it has happened.
 //!
-//! The parts: `channels` (made, changed, hung up), `originate` and `calls` (dialing), `bridges`, `transfers`,
-//! `stays` (applications), `steps` (the dialplan), `operations` (what is played, recorded and sent), `values`
-//! (variables and functions), `devices`.
+//! The parts: `channels` (made, changed, ended), `commands` (what is asked of one), `originate` and `calls`
+//! (dialing), `bridges`, `transfers`, `interests` and `stays` (applications), `steps` (the dialplan), `operations`
+//! (what is played, recorded and sent), `values` (variables and functions), `devices`.
 
 mod bridges;
 mod calls;
 mod channels;
+mod commands;
 mod devices;
+mod interests;
 mod operations;
 mod originate;
 mod stays;
@@ -33,9 +35,10 @@ use slotmap::SlotMap;
 use stasis_bus::{Bus, BusEnded, Stamp, Topic};
 
 pub use bridges::{AddOptions, NewBridge};
+pub use interests::Registration;
 pub use operations::{DigitsHow, PlayHow, PlaybackOperation};
 pub use originate::{Created, ExternalMedia, NewCall, NewSnoop, Originate};
-pub use stays::{Claim, Registration};
+pub use stays::Claim;
 
 use crate::apps::{AppKey, Apps};
 use crate::bridge::{Bridge, BridgeKey};
@@ -103,6 +106,8 @@ enum Work {
     Dissolve(BridgeKey),
     /// Whether a pair of channels may be left out.
     LeaveOut(ChannelKey),
+    /// Whether a channel that has left a bridge still has anybody who sees to it.
+    Alone(ChannelKey),
 }
 
 /// Whose a line is, or what is played there.
@@ -306,6 +311,7 @@ impl Exchange {
                 Work::End(channel) => self.end(channel),
                 Work::Dissolve(bridge) => self.dissolve(bridge),
                 Work::LeaveOut(channel) => self.leave_out(channel),
+                Work::Alone(channel) => self.look_after(channel),
             }
         }
     }

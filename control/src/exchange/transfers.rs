@@ -5,6 +5,7 @@ use super::channels::By;
 use super::{BridgeKey, Exchange};
 use crate::cause::Cause;
 use crate::channel::{Activity, ChannelKey, Position};
+use crate::execute::Waiting;
 use crate::message::{
     AttendedTransfer, BlindTransfer, BridgeHappening, ChannelHappening, TransferResult,
 };
@@ -119,10 +120,28 @@ impl Exchange {
         }
         let channel = &mut self.channels[key];
         channel.call.take_if(|own| *own == call);
+        channel.dialing.take_if(|own| *own == call);
         if matches!(channel.activity, Activity::Called) {
             channel.activity = Activity::New;
         }
         Some(call)
+    }
+
+    /// A channel has left a bridge. One that a transfer has put there has nobody who sees to it any more: no
+    /// application, no call, no step of the dialplan. It is hung up.
+    pub(super) fn look_after(&mut self, key: ChannelKey) {
+        let Some(channel) = self.channels.get(key) else { return };
+        let is_busy = channel.is_ending || channel.bridge.is_some() || channel.stay.is_some();
+        let dials = channel.dialing.is_some_and(|call| self.calls.contains_key(call));
+        let is_alone = match &channel.activity {
+            Activity::Dialplan(run) => matches!(run.waiting, Waiting::Call) && !dials,
+            Activity::New | Activity::Called => true,
+            Activity::Outgoing | Activity::Application | Activity::Over => false,
+        };
+        if is_alone && !is_busy {
+            let by = if channel.is_in_dialplan() { By::Dialplan } else { By::Nobody };
+            self.hang_up(key, Cause::NORMAL, by);
+        }
     }
 
     /// Leaves a pair of channels out, if the others can hear each other directly: both halves are in bridges
