@@ -85,6 +85,13 @@ pub(crate) struct Collect {
     pub(crate) attempts: u32,
 }
 
+impl Collect {
+    /// Whether the dialplan goes on behind its sounds when no key comes: `Background`.
+    pub(crate) fn is_background(&self) -> bool {
+        matches!(self.purpose, CollectFor::Extension { goes_on: true, .. })
+    }
+}
+
 /// What keys are collected for.
 #[derive(Debug)]
 pub(crate) enum CollectFor {

@@ -341,3 +341,33 @@ fn a_caller_may_hang_up_at_any_step_and_nothing_is_left() {
         app.end();
     }
 }
+
+/// What a step has set when its caller hangs up, or nobody was there.
+const STATUSES: &str = "
+[in]
+exten => read,1,Read(PIN,long,2)
+exten => record,1,Record(talk:wav,0,60,k)
+exten => background,1,Background(menu&long)
+same => n,WaitExten(2)
+exten => 7,1,Hangup
+exten => broadcast,1,StasisBroadcast(60,^nobody)
+same => n,Hangup
+exten => h,1,UserEvent(${READSTATUS}${RECORD_STATUS}${BACKGROUNDSTATUS}${STASISSTATUS})
+";
+
+#[test]
+fn a_step_says_how_it_ended_also_to_who_comes_behind_a_hangup() {
+    for (exten, status) in [
+        ("read", "HANGUP"),
+        ("record", "HANGUP"),
+        ("background", "SUCCESS"),
+        ("broadcast", "FAILED"),
+    ] {
+        let phone = quiet().presses(1_000, if exten == "background" { "7" } else { "" });
+        let mut app = App::of_all("all", STATUSES, &[("ann", phone.hangs_up_after(2_500))]);
+        app.comes_in("ann", "a", ("in", exten));
+        app.until("ChannelDestroyed a");
+        assert_eq!(user_events(&app), [status], "{exten}");
+        app.end();
+    }
+}

@@ -78,6 +78,11 @@ impl Exchange {
                 let filter = filter.and_then(|filter| regex_lite::Regex::new(&filter).ok());
                 let fits = |name: &str| filter.as_ref().is_none_or(|filter| filter.is_match(name));
                 let apps = self.offer(key, fits);
+                if apps.is_empty() {
+                    self.channels[key].offered = false;
+                    self.set_channel_variable(key, "STASISSTATUS", "FAILED");
+                    return Next::Step;
+                }
                 let offer = Offer { args, tells: notify_claimed, apps };
                 Next::WaitFor(Waiting::Offer(Box::new(offer)), timeout)
             }

@@ -101,8 +101,12 @@ impl Exchange {
                 if !is_end {
                     collect.typed.push(digit);
                 }
+                let is_background = collect.is_background();
                 if was_playing {
                     self.stop_quietly(key);
+                    if is_background {
+                        self.set_channel_variable(key, "BACKGROUNDSTATUS", "SUCCESS");
+                    }
                 }
                 self.look_at_keys(key, is_end);
             }

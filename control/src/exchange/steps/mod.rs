@@ -15,7 +15,7 @@ use super::{Exchange, Work};
 use crate::cause::Cause;
 use crate::channel::{Activity, ChannelKey, Position};
 use crate::dialplan::{Application, Call};
-use crate::execute::{Run, Waiting};
+use crate::execute::{CollectFor, Run, Waiting};
 use crate::timers::Timer;
 
 /// What a channel that was called shows as its application while nobody executes anything for it.
@@ -136,7 +136,7 @@ impl Exchange {
             }
             Waiting::Offer(_) => {
                 self.channels[key].offered = false;
-                self.set_channel_variable(key, "STASISSTATUS", "FAILED");
+                self.set_channel_variable(key, "STASISSTATUS", "TIMEOUT");
                 self.next_step(key);
             }
             Waiting::Keys(_) => self.no_more_keys(key),
@@ -174,9 +174,16 @@ impl Exchange {
     /// A channel is hung up amid a step: what that sets at its end is set.
     pub(super) fn end_step(&mut self, key: ChannelKey) {
         let Some(run) = self.run_mut(key) else { return };
-        if let Waiting::Sounds = std::mem::take(&mut run.waiting) {
-            self.set_channel_variable(key, "PLAYBACKSTATUS", "SUCCESS");
-        }
+        let (name, value) = match std::mem::take(&mut run.waiting) {
+            Waiting::Sounds => ("PLAYBACKSTATUS", "SUCCESS"),
+            Waiting::Recording => ("RECORD_STATUS", "HANGUP"),
+            Waiting::Keys(collect) => match collect.purpose {
+                CollectFor::Variable(..) => ("READSTATUS", "HANGUP"),
+                CollectFor::Extension { .. } => return,
+            },
+            _ => return,
+        };
+        self.set_channel_variable(key, name, value);
     }
 
     /// The steps of the extension `h` that need no time, for a channel that is hung up.

@@ -10,7 +10,7 @@ use crate::dialplan::{DialOptions, RecordOptions, RecordTerminator};
 use crate::exchange::Exchange;
 use crate::exchange::calls::DialPlan;
 use crate::exchange::channels::By;
-use crate::execute::{CollectFor, Waiting};
+use crate::execute::Waiting;
 use crate::media::{EndKey, EndedBy, IfExists, RecordHow};
 use crate::message::DialStatus;
 use crate::recording::RecordingState;
@@ -130,12 +130,16 @@ impl Exchange {
             Waiting::Keys(collect) if collect.is_playing => {
                 collect.is_playing = false;
                 let timeout = collect.timeout;
-                if let CollectFor::Extension { goes_on: true, .. } = collect.purpose
-                    && collect.typed.is_empty()
-                {
-                    return self.next_step(key);
+                let is_background = collect.is_background();
+                let goes_on = is_background && collect.typed.is_empty();
+                if is_background {
+                    let status = if were_heard { "SUCCESS" } else { "FAILED" };
+                    self.set_channel_variable(key, "BACKGROUNDSTATUS", status);
                 }
-                self.wait_more(key, timeout);
+                match goes_on {
+                    true => self.next_step(key),
+                    false => self.wait_more(key, timeout),
+                }
             }
             _ => {}
         }
