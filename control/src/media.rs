@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use stasis_media::dtmf::Digit;
+pub use stasis_media::io::{IfExists, Keys};
 use stasis_media::leg::LegSetting;
 use stasis_media::sound::{Item, Language, PlaybackControl};
 
@@ -93,41 +94,6 @@ impl Way {
     }
 }
 
-/// What ends a recording from its party.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum EndKey {
-    /// No key.
-    #[default]
-    None,
-    /// Any key.
-    Any,
-    /// This key.
-    Digit(Digit),
-}
-
-impl EndKey {
-    /// Whether it is this key.
-    pub fn is(self, digit: Digit) -> bool {
-        match self {
-            EndKey::None => false,
-            EndKey::Any => true,
-            EndKey::Digit(wanted) => wanted == digit,
-        }
-    }
-}
-
-/// What happens when there is a recording of this name.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum IfExists {
-    /// Nothing is recorded.
-    #[default]
-    Fail,
-    /// The new one takes its place.
-    Overwrite,
-    /// The new one follows on it.
-    Append,
-}
-
 /// How something is recorded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RecordHow {
@@ -141,8 +107,8 @@ pub struct RecordHow {
     pub max_duration: Option<Duration>,
     /// It ends after so much silence.
     pub max_silence: Option<Duration>,
-    /// It ends by this key.
-    pub end_key: EndKey,
+    /// It ends by these keys.
+    pub end_keys: Keys,
     /// A beep is heard before.
     pub beep: bool,
 }

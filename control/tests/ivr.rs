@@ -6,7 +6,7 @@ mod common;
 use common::*;
 use stasis_control::PlaybackOperation;
 use stasis_control::channel::ChannelState;
-use stasis_control::media::{EndKey, RecordControl, RecordHow};
+use stasis_control::media::{Keys, RecordControl, RecordHow};
 use stasis_control::tech::PhoneSettings;
 
 /// Where callers come in, and are sent to.
@@ -148,8 +148,8 @@ fn a_playback_is_paused_and_wound_forward_and_back() {
 #[test]
 fn a_message_ends_by_its_key_by_silence_or_when_it_is_long_enough() {
     let record = |name: &str| RecordHow { name: name.into(), ..RecordHow::default() };
-    let hash = EndKey::Digit(keys("#")[0]);
-    let by_key = RecordHow { end_key: hash, beep: true, ..record("key") };
+    let hash = Keys::Digit(keys("#")[0]);
+    let by_key = RecordHow { end_keys: hash, beep: true, ..record("key") };
     let by_time = RecordHow { max_duration: Some(ms(2_000)), ..record("time") };
     let by_silence = RecordHow { max_silence: Some(ms(1_000)), ..record("silence") };
     let talks = || quiet().says(880.0);

@@ -11,7 +11,7 @@ use stasis_control::bridge::BridgeType;
 use stasis_control::cause::Cause;
 use stasis_control::channel::Position;
 use stasis_control::device::DeviceState;
-use stasis_control::media::{EndKey, RecordControl, RecordHow, Way};
+use stasis_control::media::{Keys, RecordControl, RecordHow, Way};
 use stasis_control::tech::{Answers, PhoneSettings};
 use stasis_control::{
     AddOptions, DigitsHow, NewBridge, NewSnoop, Originate, PlayHow, PlaybackOperation, Then,
@@ -152,7 +152,7 @@ impl Storm {
             if_exists: stasis_control::media::IfExists::Overwrite,
             max_duration: self.dice.is().then(|| ms(500)),
             max_silence: self.dice.is().then(|| ms(300)),
-            end_key: if self.dice.is() { EndKey::Any } else { EndKey::None },
+            end_keys: if self.dice.is() { Keys::Any } else { Keys::None },
             beep: self.dice.is(),
             ..RecordHow::default()
         }

@@ -4,7 +4,7 @@ mod common;
 
 use common::*;
 use stasis_control::PlaybackOperation;
-use stasis_control::media::{EndKey, RecordHow};
+use stasis_control::media::{Keys, RecordHow};
 use stasis_control::message::MailboxUpdate;
 use stasis_control::tech::PhoneSettings;
 
@@ -81,7 +81,7 @@ impl VoiceMail {
         let how = RecordHow {
             name: format!("1000/msg{}", self.left),
             max_duration: Some(ms(10_000)),
-            end_key: EndKey::Digit(keys("#")[0]),
+            end_keys: Keys::Digit(keys("#")[0]),
             beep: true,
             ..RecordHow::default()
         };

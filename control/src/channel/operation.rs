@@ -76,7 +76,7 @@ impl Operations {
     /// The recordings that this key ends.
     pub(crate) fn recordings_ended_by(&self, digit: Digit) -> impl Iterator<Item = Record> + '_ {
         self.queue.iter().take(self.begun).filter_map(move |operation| match operation {
-            Operation::Record(record, how) if how.end_key.is(digit) => Some(*record),
+            Operation::Record(record, how) if how.end_keys.has(digit) => Some(*record),
             _ => None,
         })
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use stasis_control::application::Source;
 use stasis_control::bridge::BridgeType;
-use stasis_control::media::{EndKey, RecordControl, RecordHow, Way};
+use stasis_control::media::{Keys, RecordControl, RecordHow, Way};
 use stasis_control::party::Party;
 
 use crate::command::Pick;
@@ -167,10 +167,10 @@ pub fn media(pick: Pick) -> Vec<String> {
 }
 
 pub fn recording(pick: Pick) -> RecordHow {
-    let end_key = [EndKey::None, EndKey::Any][usize::from(pick % 2)];
+    let end_keys = [Keys::None, Keys::Any][usize::from(pick % 2)];
     let max_silence = pick.is_multiple_of(3).then_some(Duration::from_secs(1));
     let name = RECORDINGS[usize::from(pick) % RECORDINGS.len()].into();
-    RecordHow { name, format: "wav".into(), end_key, max_silence, ..RecordHow::default() }
+    RecordHow { name, format: "wav".into(), end_keys, max_silence, ..RecordHow::default() }
 }
 
 pub fn record_control(pick: Pick) -> RecordControl {

@@ -11,7 +11,7 @@ use crate::exchange::Exchange;
 use crate::exchange::calls::DialPlan;
 use crate::exchange::channels::By;
 use crate::execute::Waiting;
-use crate::media::{EndKey, EndedBy, IfExists, RecordHow};
+use crate::media::{EndedBy, IfExists, Keys, RecordHow};
 use crate::message::DialStatus;
 use crate::recording::RecordingState;
 use crate::tech::Instruction;
@@ -94,11 +94,11 @@ impl Exchange {
         self.set_channel_variable(key, "RECORDED_FILE", &file);
         let hash = stasis_media::dtmf::Digit::from_char('#').ok();
         let star = stasis_media::dtmf::Digit::from_char('*').ok();
-        let end_key = match options.terminator {
-            RecordTerminator::Hash => hash.map_or(EndKey::Any, EndKey::Digit),
-            RecordTerminator::Star => star.map_or(EndKey::Any, EndKey::Digit),
-            RecordTerminator::Any => EndKey::Any,
-            RecordTerminator::None => EndKey::None,
+        let end_keys = match options.terminator {
+            RecordTerminator::Hash => hash.map_or(Keys::Any, Keys::Digit),
+            RecordTerminator::Star => star.map_or(Keys::Any, Keys::Digit),
+            RecordTerminator::Any => Keys::Any,
+            RecordTerminator::None => Keys::None,
         };
         let if_exists = if options.append { IfExists::Append } else { IfExists::Overwrite };
         let how = RecordHow {
@@ -107,7 +107,7 @@ impl Exchange {
             if_exists,
             max_duration,
             max_silence: silence,
-            end_key,
+            end_keys,
             beep: !options.quiet,
         };
         self.wait_for(key, Waiting::Recording, None);

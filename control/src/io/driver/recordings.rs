@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use stasis_media::Target;
 use stasis_media::frame::SampleRate;
 use stasis_media::io::{
-    ControlError, IfExists as EngineIfExists, Keys, RecordEnd, RecordError, RecordSettings,
-    RecordState, RecordTarget, Recording, RecordingChanged,
+    ControlError, Keys, RecordEnd, RecordError, RecordSettings, RecordState, RecordTarget,
+    Recording, RecordingChanged,
 };
 use stasis_media::wav::WavFormat;
 
 use super::{Driver, Taped, Wake, insist};
-use crate::media::{Ear, EndKey, EndedBy, IfExists, MediaEvent, Record, RecordControl, RecordHow};
+use crate::media::{Ear, EndedBy, MediaEvent, Record, RecordControl, RecordHow};
 use crate::recording::RecordingState;
 
 impl Driver {
@@ -79,18 +79,13 @@ impl Driver {
         Ok(RecordSettings {
             format,
             rate,
-            if_exists: match how.if_exists {
-                IfExists::Fail => EngineIfExists::Fail,
-                IfExists::Overwrite => EngineIfExists::Overwrite,
-                IfExists::Append => EngineIfExists::Append,
-            },
+            if_exists: how.if_exists,
             max_duration: how.max_duration,
             max_silence: how.max_silence,
             // Of a bridge the model looks at the keys of those who are in it.
-            keys: match (ear, how.end_key) {
-                (Ear::Mix(_), _) | (_, EndKey::None) => Keys::None,
-                (_, EndKey::Any) => Keys::Any,
-                (_, EndKey::Digit(digit)) => Keys::Digit(digit),
+            keys: match ear {
+                Ear::Mix(_) => Keys::None,
+                Ear::Line(_) => how.end_keys,
             },
             beep: how.beep,
             ..RecordSettings::to(PathBuf::from(path))
