@@ -100,7 +100,8 @@ pub enum SoftHangup {
     Explicit = 32,
 }
 
-/// A variable was set, on a channel or for all. Published on the channel's topic, or on `variables`.
+/// A variable was set, on a channel or for all. Published on the channel's topic, or on
+/// `variable:all`.
 #[derive(Clone, Debug, Serialize)]
 pub struct VariableSet {
     /// On which channel; none: for all.
@@ -419,8 +420,7 @@ pub struct UserEvent {
     pub at: Timestamp,
 }
 
-/// A device's state, which has changed. Published on `deviceState:all` and, where somebody has asked for it,
-/// on the device's own topic.
+/// A device's state, which has changed. Published on `deviceState:all`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct DeviceUpdate {
     /// Which.
