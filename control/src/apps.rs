@@ -32,6 +32,8 @@ pub(crate) struct App {
     pub(crate) version: u64,
     /// How many channels are in it.
     pub(crate) stays: usize,
+    /// Whether the dialplan has a context that was made for it.
+    pub(crate) has_context: bool,
 }
 
 impl Interests {

@@ -1,6 +1,10 @@
 //! Whole dialplans: what is found in them, and what is said about those that are wrong.
 
+use stasis_bus::{Bus, Settings};
+use stasis_control::Exchange;
 use stasis_control::dialplan::{Application, Context, Dialplan, DialplanError};
+use stasis_control::id::AppName;
+use stasis_control::time::Epoch;
 
 const GOLDEN: &str = "
 [golden]
@@ -316,6 +320,9 @@ fn a_context_made_by_a_program_is_added_without_touching_the_dialplan_before() {
     assert_eq!(after.step("stasis-x", "h", 1).unwrap().app, "NoOp");
     let later = after.with_context(context("two"));
     assert_eq!(later.step("stasis-x", "200", 1).unwrap().args, "two");
+    let without = later.without_context("stasis-x").without_context("nothing");
+    assert!(!without.matches("stasis-x", "200") && without.matches("a", "1"));
+    assert!(later.matches("stasis-x", "200"));
     assert!(Context::new("x").extension("_[", &[]).is_err());
     assert!(Context::new("x").extension("1", &["Anwser"]).is_err());
 }
@@ -326,4 +333,21 @@ fn a_chain_of_many_includes_is_followed_to_its_end() {
     let chain: String = (0..20_000).map(link).collect();
     let dialplan = conf(&(chain + "[c20000]\ninclude => c0\nexten => 1,1,NoOp\n"));
     assert!(dialplan.matches("c0", "1"));
+}
+
+#[test]
+fn the_context_made_for_an_application_goes_with_it_and_a_users_own_stays() {
+    let bus = Bus::new(Settings::default()).unwrap();
+    let own = conf("[stasis-own]\nexten => 1,1,NoOp\n");
+    let mut exchange =
+        Exchange::new(&bus, Default::default(), own.clone(), Epoch::default()).unwrap();
+    let apps = ["own", "other"].map(|name| AppName::new(name).unwrap());
+    let registered = apps.each_ref().map(|app| exchange.register(app, |_| ()).0);
+    // The same with another dialplan.
+    exchange.set_dialplan(own);
+    assert!(exchange.dialplan().matches("stasis-other", "7"));
+    assert!(exchange.dialplan().matches("stasis-own", "1"));
+    assert!(!exchange.dialplan().matches("stasis-own", "7"));
+    apps.iter().zip(registered).for_each(|(app, registered)| exchange.deactivate(app, registered));
+    assert!(exchange.dialplan().contexts().eq(["stasis-own"]));
 }

@@ -155,6 +155,13 @@ impl Dialplan {
         Dialplan { plan: Arc::new(plan) }
     }
 
+    /// This dialplan without a context.
+    pub fn without_context(&self, name: &str) -> Dialplan {
+        let mut plan = (*self.plan).clone();
+        plan.contexts.remove(name);
+        Dialplan { plan: Arc::new(plan) }
+    }
+
     /// The first answer that a matching extension gives, best match first.
     fn find<'a, T>(
         &'a self,

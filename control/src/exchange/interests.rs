@@ -25,7 +25,8 @@ impl Exchange {
     /// [`Replaced`](ApplicationHappening::Replaced). `subscribe` is called with the application's topic after
     /// that, and before anything else is published there.
     ///
-    /// With the application comes the context `stasis-NAME` in the dialplan, which sends every call to it.
+    /// With the application comes, and goes, the context `stasis-NAME` in the dialplan, which sends every call to
+    /// it.
     pub fn register<T>(
         &mut self,
         name: &AppName,
@@ -45,6 +46,7 @@ impl Exchange {
                 filter: Arc::default(),
                 version: 0,
                 stays: 0,
+                has_context: false,
             })
         });
         if self.apps.get(key).is_some_and(|app| app.listener.is_some()) {
@@ -53,7 +55,7 @@ impl Exchange {
         let app = self.apps.get_mut(key).expect("it was just found or made");
         app.listener = Some(listener);
         let subscription = subscribe(&app.topic);
-        self.add_context_of(name);
+        self.add_context_of(key);
         self.tell_app(key, ApplicationHappening::Registered);
         self.publish_app(key);
         (Registration(listener), subscription)
@@ -70,11 +72,13 @@ impl Exchange {
         }
     }
 
-    /// Every call to the context `stasis-NAME` goes to the application.
-    pub(super) fn add_context_of(&mut self, name: &AppName) {
-        let context = format!("stasis-{name}");
+    /// Every call to the context `stasis-NAME` goes to the application, if nobody else has made one.
+    pub(super) fn add_context_of(&mut self, key: AppKey) {
+        let Some(app) = self.apps.get_mut(key) else { return };
+        let context = context_of(&app.name);
         if self.dialplan.contexts().all(|known| known != context) {
-            self.dialplan = application_context(&self.dialplan, &context, name);
+            self.dialplan = application_context(&self.dialplan, &context, &app.name);
+            app.has_context = true;
         }
     }
 
@@ -82,6 +86,9 @@ impl Exchange {
     pub(super) fn publish_app(&mut self, key: AppKey) {
         let Some(app) = self.apps.get_mut(key) else { return };
         let (name, is_gone) = (app.name.clone(), app.is_abandoned());
+        if is_gone && app.has_context {
+            self.dialplan = self.dialplan.without_context(&context_of(&name));
+        }
         let new = Arc::new(app.snapshot());
         self.topics.applications.publish(ApplicationUpdate { new, is_gone });
         if is_gone {
@@ -323,6 +330,11 @@ impl Exchange {
         app.topic.publish(event);
         Ok(())
     }
+}
+
+/// The name of the context that is made for an application.
+fn context_of(app: &AppName) -> String {
+    format!("stasis-{app}")
 }
 
 /// A dialplan with one more context, in which every call goes to an application.

@@ -239,8 +239,11 @@ impl Exchange {
     /// Another dialplan, for what calls do from here on. What was added for applications is added again.
     pub fn set_dialplan(&mut self, dialplan: Dialplan) {
         self.dialplan = dialplan;
-        let names: Vec<_> = self.apps.iter().map(|(_, app)| app.name.clone()).collect();
-        names.iter().for_each(|name| self.add_context_of(name));
+        let keys: Vec<_> = self.apps.iter().map(|(key, _)| key).collect();
+        for key in keys {
+            self.apps.get_mut(key).into_iter().for_each(|app| app.has_context = false);
+            self.add_context_of(key);
+        }
     }
 
     /// It is this time: timers that are due go off. To be called before anything else at a time.
