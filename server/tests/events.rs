@@ -1,7 +1,8 @@
 //! What events look like on the wire, one file for each: `STASIS_GOLDEN=write` writes them again.
 //!
 //! `STASIS_ARI=FOLDER` checks the same events against the models of a live Asterisk (`models.json` there): no
-//! field that they need is missing, and none is there that they do not have.
+//! field that they need is missing, and none is there that they do not have. And against what it has sent
+//! (`traces/` there): no field was sent that is not here, and none of another type.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -132,7 +133,7 @@ fn playback(state: PlaybackState) -> PlaybackEvent {
     let playback = PlaybackSnapshot {
         id: PlaybackId::new("p").unwrap(),
         media_uri: "sound:hello-world".into(),
-        next_media_uri: (state == PlaybackState::Continuing).then(|| "tone:ring".into()),
+        next_media_uri: (state != PlaybackState::Done).then(|| "tone:ring".into()),
         target: MediaTarget::Channel(channel_id("ann;1")),
         language: "en".into(),
         state,
@@ -192,8 +193,8 @@ fn messages() -> Vec<Message> {
     topic.publish(channel(LocalOptimized { other: bob() }));
     let (variable, value) = ("NAME".to_owned(), "Grüße \u{1}".to_owned());
     topic.publish(VariableSet { channel: Some(ann.clone()), variable, value, at: AT });
-    let (caller, dialstring) = (Some(ann.clone()), "bob".into());
-    topic.publish(Dial { caller, peer: bob(), status: DialStatus::Ringing, dialstring, at: AT });
+    let (caller, peer, dialstring) = (Some(bob()), ann.clone(), "ann@in".into());
+    topic.publish(Dial { caller, peer, status: DialStatus::Ringing, dialstring, at: AT });
 
     let bridge = |old, is_gone| BridgeUpdate { old, new: room(), is_gone, at: AT };
     topic.publish(bridge(None, false));
@@ -334,6 +335,64 @@ fn events_have_the_fields_of_their_models() {
     for (name, text) in sent() {
         fits(models, name, &serde_json::from_str(&text).unwrap(), name);
     }
+}
+
+#[test]
+fn what_was_recorded_has_no_field_that_is_not_here() {
+    let Ok(folder) = std::env::var("STASIS_ARI") else { return };
+    let ours = |(name, text): (&'static str, String)| {
+        let mut fields = BTreeMap::new();
+        add_fields(&serde_json::from_str(&text).unwrap(), String::new(), &mut fields);
+        (name.to_owned(), fields)
+    };
+    let ours: BTreeMap<_, _> = sent().into_iter().map(ours).collect();
+    let mut compared = 0;
+    for file in std::fs::read_dir(PathBuf::from(folder).join("traces")).unwrap() {
+        let path = file.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "json") {
+            continue;
+        }
+        let trace: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        let steps = trace["steps"].as_array().unwrap().iter();
+        for event in steps.filter_map(|step| step.get("event")) {
+            // The answer to a request over the WebSocket is no event of the call model; others are AMI's.
+            let Some(name) = event["type"].as_str().filter(|name| *name != "RESTResponse") else {
+                continue;
+            };
+            let ours = ours.get(name).unwrap_or_else(|| panic!("{path:?}: no {name} here"));
+            let mut theirs = BTreeMap::new();
+            add_fields(event, String::new(), &mut theirs);
+            for (field, kind) in theirs {
+                assert_eq!(ours.get(&field), Some(&kind), "{path:?}: {name}{field}");
+            }
+            compared += 1;
+        }
+    }
+    assert!(compared > 1_000, "only {compared} events were there");
+}
+
+/// The fields of an object and of those in it, and what each is. What users name is not looked into.
+fn add_fields(value: &Value, path: String, fields: &mut BTreeMap<String, &'static str>) {
+    const NAMED_BY_USERS: [&str; 4] = [".channelvars", ".bridgevars", ".userevent", ".variables"];
+    let kind = match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a bool",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    };
+    let is_named = NAMED_BY_USERS.iter().any(|name| path.ends_with(name));
+    match value {
+        Value::Object(object) if !is_named => object.iter().for_each(|(name, value)| {
+            add_fields(value, format!("{path}.{name}"), fields);
+        }),
+        Value::Array(list) => {
+            list.iter().for_each(|value| add_fields(value, format!("{path}[]"), fields));
+        }
+        _ => {}
+    }
+    fields.insert(path, kind);
 }
 
 /// Panics where a value does not have the fields of its model.
