@@ -93,6 +93,36 @@ impl App {
     }
 }
 
+/// Who has asked for what, by its name. What nobody asks for has no entry.
+#[derive(Debug, Default)]
+pub(crate) struct Named(HashMap<Arc<str>, BTreeSet<AppKey>>);
+
+impl Named {
+    pub(crate) fn insert(&mut self, name: &Arc<str>, app: AppKey) {
+        self.0.entry(name.clone()).or_default().insert(app);
+    }
+
+    pub(crate) fn remove(&mut self, name: &str, app: AppKey) {
+        let Some(apps) = self.0.get_mut(name) else { return };
+        apps.remove(&app);
+        if apps.is_empty() {
+            self.0.remove(name);
+        }
+    }
+
+    /// An application is gone.
+    fn remove_all(&mut self, app: AppKey) {
+        self.0.retain(|_, apps| {
+            apps.remove(&app);
+            !apps.is_empty()
+        });
+    }
+
+    fn get<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a AppKey> + use<'a> {
+        self.0.get(name).into_iter().flatten()
+    }
+}
+
 /// All applications.
 #[derive(Default)]
 pub(crate) struct Apps {
@@ -104,8 +134,8 @@ pub(crate) struct Apps {
     pub(crate) all_endpoints: BTreeSet<AppKey>,
     pub(crate) all_devices: BTreeSet<AppKey>,
     /// Who has asked for which endpoint, technology, device.
-    pub(crate) endpoints: HashMap<Arc<str>, BTreeSet<AppKey>>,
-    pub(crate) devices: HashMap<Arc<str>, BTreeSet<AppKey>>,
+    pub(crate) endpoints: Named,
+    pub(crate) devices: Named,
     last_listener: u64,
 }
 
@@ -151,12 +181,8 @@ impl Apps {
         ] {
             all.remove(&key);
         }
-        for named in [&mut self.endpoints, &mut self.devices] {
-            named.retain(|_, apps| {
-                apps.remove(&key);
-                !apps.is_empty()
-            });
-        }
+        self.endpoints.remove_all(key);
+        self.devices.remove_all(key);
         Some(app)
     }
 
@@ -168,12 +194,12 @@ impl Apps {
     pub(crate) fn of_endpoint<'a>(&'a self, name: &str) -> impl Iterator<Item = AppKey> + 'a {
         let technology = name.split('/').next().unwrap_or_default();
         let named = [name, technology].map(|name| self.endpoints.get(name));
-        named.into_iter().flatten().flatten().chain(&self.all_endpoints).copied()
+        named.into_iter().flatten().chain(&self.all_endpoints).copied()
     }
 
     /// Who has asked for the device of this name, or for all.
     pub(crate) fn of_device<'a>(&'a self, name: &str) -> impl Iterator<Item = AppKey> + 'a {
-        self.devices.get(name).into_iter().flatten().chain(&self.all_devices).copied()
+        self.devices.get(name).chain(&self.all_devices).copied()
     }
 }
 

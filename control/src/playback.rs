@@ -50,6 +50,13 @@ pub enum PlaybackState {
     Failed,
 }
 
+impl PlaybackState {
+    /// Whether nothing follows.
+    pub fn is_final(self) -> bool {
+        matches!(self, PlaybackState::Done | PlaybackState::Failed)
+    }
+}
+
 /// A playback as it was at one moment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PlaybackSnapshot {

@@ -23,6 +23,13 @@ pub enum RecordingState {
     Canceled,
 }
 
+impl RecordingState {
+    /// Whether nothing follows.
+    pub fn is_final(self) -> bool {
+        matches!(self, RecordingState::Done | RecordingState::Failed | RecordingState::Canceled)
+    }
+}
+
 /// A recording as it was at one moment.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RecordingSnapshot {

@@ -77,6 +77,13 @@ impl Position {
         Position { context: context.into(), exten: exten.into(), priority, ..Position::default() }
     }
 
+    /// Goes to another step; the application that is shown stays until that runs.
+    pub(crate) fn go_to(&mut self, place: &Position) {
+        self.context.clone_from(&place.context);
+        self.exten.clone_from(&place.exten);
+        self.priority = place.priority;
+    }
+
     /// Whether the same step runs: an application that begins where none ran is a step.
     pub fn is_same_step(&self, other: &Position) -> bool {
         self.app_name.is_empty() == other.app_name.is_empty()

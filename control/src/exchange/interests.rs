@@ -151,12 +151,12 @@ impl Exchange {
                     return Err(absent());
                 }
                 if self.apps.get_mut(key).expect("it was found").endpoints.add(name) {
-                    self.apps.endpoints.entry(name.clone()).or_default().insert(key);
+                    self.apps.endpoints.insert(name, key);
                 }
             }
             Source::Device(Some(name)) => {
                 if self.apps.get_mut(key).expect("it was found").devices.add(name) {
-                    self.apps.devices.entry(name.clone()).or_default().insert(key);
+                    self.apps.devices.insert(name, key);
                 }
             }
             Source::Channel(None) => {
@@ -215,17 +215,13 @@ impl Exchange {
                 }
             }
             Source::Endpoint(Some(name)) => {
-                if app.endpoints.remove(name).ok_or_else(absent)?
-                    && let Some(apps) = self.apps.endpoints.get_mut(name)
-                {
-                    apps.remove(&key);
+                if app.endpoints.remove(name).ok_or_else(absent)? {
+                    self.apps.endpoints.remove(name, key);
                 }
             }
             Source::Device(Some(name)) => {
-                if app.devices.remove(name).ok_or_else(absent)?
-                    && let Some(apps) = self.apps.devices.get_mut(name)
-                {
-                    apps.remove(&key);
+                if app.devices.remove(name).ok_or_else(absent)? {
+                    self.apps.devices.remove(name, key);
                 }
             }
             Source::Device(None) if app.devices.all => {

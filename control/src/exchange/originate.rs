@@ -78,8 +78,8 @@ pub struct NewSnoop {
 /// What was made: as it was just after that.
 pub type Created = Arc<ChannelSnapshot>;
 
-/// What a channel that nobody executes anything for shows in the place of an application.
-const OUTGOING: (&str, &str) = ("AppDial2", "(Outgoing Line)");
+/// What a channel that was called shows as its application while nobody executes anything for it.
+pub(super) const OUTGOING: (&str, &str) = ("AppDial2", "(Outgoing Line)");
 
 impl Exchange {
     /// Calls somebody; when they answer, the channel goes to an application or to the dialplan.

@@ -11,7 +11,7 @@ use crate::message::ApplicationHappening;
 use crate::refusal::Refusal;
 
 /// The variable that says what became of a stay in an application.
-const STATUS: &str = "STASISSTATUS";
+pub(super) const STATUS: &str = "STASISSTATUS";
 
 /// A call that was offered was taken by this application.
 pub type Claim = Arc<ChannelSnapshot>;

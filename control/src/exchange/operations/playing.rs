@@ -215,14 +215,14 @@ impl Exchange {
     /// Something that is played has come to another state.
     pub(super) fn played(&mut self, play: Play, state: PlaybackState) {
         if let Some(channel) = self.technology_plays.get(&play).copied() {
-            if matches!(state, PlaybackState::Done | PlaybackState::Failed) {
+            if state.is_final() {
                 self.technology_plays.remove(&play);
             }
             return self.with_technology_of(channel, |technology, context| {
                 technology.media(channel, &MediaEvent::Played(play, state), context);
             });
         }
-        let is_over = matches!(state, PlaybackState::Done | PlaybackState::Failed);
+        let is_over = state.is_final();
         let number = match is_over {
             true => self.channel_plays.remove(&play),
             false => self.channel_plays.get(&play).copied(),

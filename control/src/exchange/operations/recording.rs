@@ -140,10 +140,7 @@ impl Exchange {
         Told { state, duration, talking, ended_by, reason }: Told,
     ) {
         let Some(recording) = self.recordings.get_mut(&record) else { return };
-        let is_over = matches!(
-            state,
-            RecordingState::Done | RecordingState::Failed | RecordingState::Canceled
-        );
+        let is_over = state.is_final();
         let counts_silence = recording.counts_silence;
         let has_changed = recording.snapshot.state != state;
         let snapshot = Arc::make_mut(&mut recording.snapshot);

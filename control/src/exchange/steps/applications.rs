@@ -1,5 +1,6 @@
 //! What each application of the dialplan does.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use stasis_media::leg::LegSetting;
@@ -7,10 +8,11 @@ use stasis_media::leg::LegSetting;
 use super::Next;
 use crate::cause::Cause;
 use crate::channel::{ChannelKey, ChannelState, Position};
-use crate::dialplan::{Application, Call, PriorityOrLabel, Target};
+use crate::dialplan::{Application, ArgumentError, Call, PriorityOrLabel, Target};
 use crate::exchange::Exchange;
 use crate::exchange::channels::By;
 use crate::exchange::operations::DigitsHow;
+use crate::exchange::stays::STATUS;
 use crate::execute::{Frame, Offer, Waiting};
 use crate::media::MediaOrder;
 use crate::message::UserEvent;
@@ -23,8 +25,12 @@ pub(super) const KEY_TIMEOUT: Duration = Duration::from_secs(10);
 const MOST_FRAMES: usize = 64;
 
 impl Exchange {
-    pub(super) fn execute(&mut self, key: ChannelKey, name: &str, args: &str) -> Next {
-        match Application::parse(name, args) {
+    pub(super) fn execute(
+        &mut self,
+        key: ChannelKey,
+        parsed: Result<Application, ArgumentError>,
+    ) -> Next {
+        match parsed {
             Ok(application) => self.perform(key, application),
             Err(problem) => {
                 tracing::warn!(channel = %self.channels[key].id, %problem, "a step is left out");
@@ -80,7 +86,7 @@ impl Exchange {
                 let apps = self.offer(key, fits);
                 if apps.is_empty() {
                     self.channels[key].offered = false;
-                    self.set_channel_variable(key, "STASISSTATUS", "FAILED");
+                    self.set_channel_variable(key, STATUS, "FAILED");
                     return Next::Step;
                 }
                 let offer = Offer { args, tells: notify_claimed, apps };
@@ -98,12 +104,8 @@ impl Exchange {
                 self.collect_extension(key, &[], None, duration.unwrap_or(KEY_TIMEOUT))
             }
             Application::Playback { sounds, options } => {
-                let is_up = self.channels[key].state == ChannelState::Up;
-                if options.skip && !is_up {
+                if !self.is_open(key, options.skip, options.no_answer) {
                     return Next::Step;
-                }
-                if !options.no_answer {
-                    self.answer_channel(key);
                 }
                 self.wait_for(key, Waiting::Sounds, None);
                 match self.play_quietly(key, &sounds) {
@@ -112,12 +114,8 @@ impl Exchange {
                 }
             }
             Application::Background { sounds, options, context, .. } => {
-                let is_up = self.channels[key].state == ChannelState::Up;
-                if options.skip && !is_up {
+                if !self.is_open(key, options.skip, options.no_answer) {
                     return Next::Step;
-                }
-                if !options.no_answer {
-                    self.answer_channel(key);
                 }
                 self.collect_extension(key, &sounds, context, KEY_TIMEOUT)
             }
@@ -139,7 +137,7 @@ impl Exchange {
             Application::ExecIf { condition, then, otherwise } => {
                 let chosen = if condition { Some(then) } else { otherwise };
                 match chosen {
-                    Some(Call { app, args }) => self.execute(key, app, &args),
+                    Some(Call { app, args }) => self.execute(key, Application::parse(app, &args)),
                     None => Next::Step,
                 }
             }
@@ -180,6 +178,18 @@ impl Exchange {
                 Next::Step
             }
         }
+    }
+
+    /// Answers a channel that is to hear or say something, if that is wanted. `false`: it is not up, and then
+    /// the step is to be skipped.
+    pub(super) fn is_open(&mut self, key: ChannelKey, skip: bool, no_answer: bool) -> bool {
+        if skip && self.channels[key].state != ChannelState::Up {
+            return false;
+        }
+        if !no_answer {
+            self.answer_channel(key);
+        }
+        true
     }
 
     /// `Busy` and `Congestion`.
@@ -229,9 +239,7 @@ impl Exchange {
             self.hang_up(key, Cause::NORMAL, By::Dialplan);
             return Next::Over;
         };
-        let position = std::sync::Arc::make_mut(&mut self.channels[key].position);
-        (position.context, position.exten) = (place.context, place.exten);
-        position.priority = place.priority;
+        Arc::make_mut(&mut self.channels[key].position).go_to(&place);
         Next::Jumped
     }
 
@@ -261,9 +269,7 @@ impl Exchange {
             self.set_channel_variable(key, &format!("ARG{number}"), "");
         }
         self.set_channel_variable(key, "GOSUB_RETVAL", value);
-        let position = std::sync::Arc::make_mut(&mut self.channels[key].position);
-        (position.context, position.exten) = (frame.place.context, frame.place.exten);
-        position.priority = frame.place.priority;
+        Arc::make_mut(&mut self.channels[key].position).go_to(&frame.place);
         Next::Step
     }
 

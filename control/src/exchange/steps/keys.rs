@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Next;
 use super::applications::KEY_TIMEOUT;
-use crate::channel::{ChannelKey, ChannelState, Position};
+use crate::channel::{ChannelKey, Position};
 use crate::dialplan::ReadOptions;
 use crate::exchange::Exchange;
 use crate::execute::{Collect, CollectFor, Waiting};
@@ -22,13 +22,9 @@ impl Exchange {
         options: ReadOptions,
         (attempts, timeout): (u32, Option<Duration>),
     ) -> Next {
-        let is_up = self.channels[key].state == ChannelState::Up;
-        if options.skip && !is_up {
+        if !self.is_open(key, options.skip, options.no_answer) {
             self.set_channel_variable(key, "READSTATUS", "SKIPPED");
             return Next::Step;
-        }
-        if !options.no_answer {
-            self.answer_channel(key);
         }
         let most = max_digits.map(|most| (most as usize).clamp(1, MOST_KEYS));
         let prompts = match options.tone {

@@ -7,10 +7,12 @@ mod applications;
 mod keys;
 mod waits;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::channels::By;
-use super::stays::written;
+use super::originate::OUTGOING;
+use super::stays::{STATUS, written};
 use super::{Exchange, Work};
 use crate::cause::Cause;
 use crate::channel::{Activity, ChannelKey, Position};
@@ -18,8 +20,6 @@ use crate::dialplan::{Application, Call};
 use crate::execute::{CollectFor, Run, Waiting};
 use crate::timers::Timer;
 
-/// What a channel that was called shows as its application while nobody executes anything for it.
-const OUTGOING: (&str, &str) = ("AppDial2", "(Outgoing Line)");
 /// After so many steps that have taken no time others have their turn.
 const BREATH: Duration = Duration::from_millis(20);
 /// Steps of the extension `h`, at most.
@@ -63,11 +63,9 @@ impl Exchange {
         if !channel.is_in_dialplan() {
             channel.activity = Activity::Dialplan(Box::default());
         }
-        let position = std::sync::Arc::make_mut(&mut channel.position);
-        (position.context, position.exten) = (place.context.clone(), place.exten.clone());
-        position.priority = place.priority;
+        Arc::make_mut(&mut channel.position).go_to(place);
         if is_invalid && self.dialplan.matches(&place.context, "i") {
-            let position = std::sync::Arc::make_mut(&mut self.channels[key].position);
+            let position = Arc::make_mut(&mut self.channels[key].position);
             let tried = std::mem::replace(&mut position.exten, "i".into());
             position.priority = 1;
             self.set_channel_variable(key, "INVALID_EXTEN", &tried);
@@ -80,7 +78,7 @@ impl Exchange {
         let Some(channel) = self.channels.get_mut(key).filter(|c| c.is_in_dialplan()) else {
             return;
         };
-        let position = std::sync::Arc::make_mut(&mut channel.position);
+        let position = Arc::make_mut(&mut channel.position);
         position.priority = position.priority.saturating_add(1);
         self.queue_step(key);
     }
@@ -136,7 +134,7 @@ impl Exchange {
             }
             Waiting::Offer(_) => {
                 self.channels[key].offered = false;
-                self.set_channel_variable(key, "STASISSTATUS", "TIMEOUT");
+                self.set_channel_variable(key, STATUS, "TIMEOUT");
                 self.next_step(key);
             }
             Waiting::Keys(_) => self.no_more_keys(key),
@@ -146,19 +144,24 @@ impl Exchange {
 
     /// Runs the step that a channel is at.
     fn run_step(&mut self, key: ChannelKey) {
-        let position = self.channels[key].position.clone();
-        let step = self.dialplan.step(&position.context, &position.exten, position.priority);
-        let Some((name, args)) = step.map(|step| (step.app, step.args.to_owned())) else {
+        let Some((name, args)) = self.step_here(key) else {
             return self.hang_up(key, Cause::NORMAL, By::Dialplan);
         };
-        let args = self.substituted(key, &args);
-        let shown = match Application::parse(name, &args) {
-            Ok(Application::Stasis { app, args }) => written(&app, &args),
-            _ => args.clone(),
+        let parsed = Application::parse(name, &args);
+        let shown = match &parsed {
+            Ok(Application::Stasis { app, args }) => written(app, args),
+            _ => args,
         };
         self.set_application(key, name, &shown);
-        let next = self.execute(key, name, &args);
+        let next = self.execute(key, parsed);
         self.follow(key, next);
+    }
+
+    /// The application of the step that a channel is at, and its arguments with their values.
+    fn step_here(&self, key: ChannelKey) -> Option<(&'static str, String)> {
+        let position = &self.channels[key].position;
+        let step = self.dialplan.step(&position.context, &position.exten, position.priority)?;
+        Some((step.app, self.substituted(key, step.args)))
     }
 
     fn follow(&mut self, key: ChannelKey, next: Next) {
@@ -196,12 +199,7 @@ impl Exchange {
         let place = Position::new(&context, "h", 1);
         self.change(key, |channel| channel.position = place.into());
         for _ in 0..MOST_HANGUP_STEPS {
-            let position = self.channels[key].position.clone();
-            let step = self.dialplan.step(&position.context, &position.exten, position.priority);
-            let Some((name, args)) = step.map(|step| (step.app, step.args.to_owned())) else {
-                return;
-            };
-            let args = self.substituted(key, &args);
+            let Some((name, args)) = self.step_here(key) else { return };
             self.set_application(key, name, &args);
             let next = match without_time(name, &args) {
                 Some(application) => self.perform(key, application),
@@ -209,7 +207,7 @@ impl Exchange {
             };
             if let Next::Step = next {
                 let position = &mut self.channels[key].position;
-                std::sync::Arc::make_mut(position).priority += 1;
+                Arc::make_mut(position).priority += 1;
             }
         }
     }

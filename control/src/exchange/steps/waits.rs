@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Next;
 use super::applications::or_default;
 use crate::cause::Cause;
-use crate::channel::{ChannelKey, ChannelState};
+use crate::channel::ChannelKey;
 use crate::dialplan::{DialOptions, RecordOptions, RecordTerminator};
 use crate::exchange::Exchange;
 use crate::exchange::calls::DialPlan;
@@ -84,12 +84,9 @@ impl Exchange {
         (silence, max_duration): (Option<Duration>, Option<Duration>),
         options: RecordOptions,
     ) -> Next {
-        if options.skip && self.channels[key].state != ChannelState::Up {
+        if !self.is_open(key, options.skip, options.no_answer) {
             self.set_channel_variable(key, "RECORD_STATUS", "SKIP");
             return Next::Step;
-        }
-        if !options.no_answer {
-            self.answer_channel(key);
         }
         self.set_channel_variable(key, "RECORDED_FILE", &file);
         let hash = stasis_media::dtmf::Digit::from_char('#').ok();

@@ -149,7 +149,6 @@ fn payloads(formats: &[String]) -> Result<Payloads, String> {
         "slin" => l16(8_000),
         "slin16" => l16(16_000),
         "slin48" => l16(48_000),
-        #[allow(clippy::unreadable_literal)]
         "opus" => {
             Codec::from_rtpmap("opus", 48_000).ok_or_else(|| "this was built without Opus".into())
         }

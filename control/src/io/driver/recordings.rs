@@ -149,11 +149,7 @@ impl Driver {
                 (RecordingState::Done, by, None)
             }
         };
-        let is_over = matches!(
-            state,
-            RecordingState::Done | RecordingState::Failed | RecordingState::Canceled
-        );
-        if is_over {
+        if state.is_final() {
             self.recordings.remove(&changed.recording);
             self.records.remove(&record);
         }
