@@ -127,7 +127,8 @@ impl Exchange {
         key
     }
 
-    fn bridge_listeners(&self, key: BridgeKey) -> BTreeSet<AppKey> {
+    /// The applications that have asked for what happens to a bridge.
+    pub(super) fn bridge_listeners(&self, key: BridgeKey) -> BTreeSet<AppKey> {
         let Some(bridge) = self.bridges.get(key) else { return BTreeSet::new() };
         union(&bridge.listeners, self.apps.all_bridges.iter().copied())
     }
@@ -185,17 +186,12 @@ impl Exchange {
         let find = |id: &&str| self.find_in_application(id);
         let keys = channels.iter().map(find).collect::<Result<Vec<_>, _>>()?;
         for key in keys {
-            let app = self.channels[key].stay.as_ref().map(|stay| stay.app);
             self.part(key, true);
             self.prepare(key, options);
             if options.inhibit_connected_line_updates {
                 self.bridges[bridge].inhibited.insert(key);
             }
-            if let Some(app) = app {
-                self.listen_to_bridge(app, bridge);
-                self.publish_app(app);
-            }
-            self.join(key, bridge);
+            self.join_for_application(key, bridge);
             self.work.push_back(Work::LeaveOut(key));
         }
         self.settle();
@@ -286,6 +282,15 @@ impl Exchange {
         }
     }
 
+    /// A channel comes into a bridge, and the application that has it asks for what happens there.
+    pub(super) fn join_for_application(&mut self, key: ChannelKey, bridge: BridgeKey) {
+        if let Some(app) = self.channels[key].stay.as_ref().map(|stay| stay.app) {
+            self.listen_to_bridge(app, bridge);
+            self.publish_app(app);
+        }
+        self.join(key, bridge);
+    }
+
     /// A channel comes into a bridge.
     pub(super) fn join(&mut self, key: ChannelKey, bridge: BridgeKey) {
         let Some(channel) = self.channels.get_mut(key) else { return };
@@ -307,7 +312,7 @@ impl Exchange {
         let snapshot = self.channels[key].snapshot.clone();
         self.tell_bridge_event(bridge, BridgeHappening::Entered { channel: snapshot }, &[key]);
         self.tell_peers(bridge);
-        self.tell_connected(key, bridge);
+        self.tell_connected(bridge);
         self.choose_technology(bridge);
     }
 
@@ -372,13 +377,12 @@ impl Exchange {
     }
 
     /// Two who are together are told of each other, where that is something new.
-    fn tell_connected(&mut self, key: ChannelKey, bridge: BridgeKey) {
+    fn tell_connected(&mut self, bridge: BridgeKey) {
         let room = &self.bridges[bridge];
         let &[one, other] = &room.members[..] else { return };
         if room.kind.holding || room.inhibited.contains(&one) || room.inhibited.contains(&other) {
             return;
         }
-        debug_assert!([one, other].contains(&key));
         for (channel, peer) in [(one, other), (other, one)] {
             let party = self.channels[peer].caller.id.clone();
             let is_new = !party.is_unknown() && *self.channels[channel].connected != party;
@@ -397,8 +401,7 @@ impl Exchange {
         if room.kind.holding && !channel.announces {
             return;
         }
-        let others: Vec<_> = room.members.iter().copied().filter(|other| *other != key).collect();
-        for other in others {
+        for other in self.others(bridge, key) {
             if let Some(line) = self.channels[other].line {
                 let duration = std::time::Duration::from_millis(u64::from(duration_ms));
                 self.order(MediaOrder::Press(line, digit, duration));
@@ -441,25 +444,16 @@ impl Exchange {
     pub(super) fn merge(&mut self, from: BridgeKey, into: BridgeKey) {
         let merged = self.bridges[from].snapshot.clone();
         let members = self.bridges[from].members.clone();
-        let channels = union_keys(&members, &self.bridges[into].members);
+        let channels = [&members[..], &self.bridges[into].members].concat();
         self.tell_bridge_event(into, BridgeHappening::Merged { from: merged }, &channels);
         for &member in &members {
             let is_muted = self.channels[member].muted_in_bridge;
             self.part(member, true);
-            let app = self.channels[member].stay.as_ref().map(|stay| stay.app);
-            if let Some(app) = app {
-                self.listen_to_bridge(app, into);
-                self.publish_app(app);
-            }
-            self.join(member, into);
+            self.join_for_application(member, into);
             if is_muted {
                 self.mute_in_bridge(member, true);
             }
         }
         self.destroy(from);
     }
-}
-
-fn union_keys(one: &[ChannelKey], other: &[ChannelKey]) -> Vec<ChannelKey> {
-    one.iter().chain(other).copied().collect()
 }

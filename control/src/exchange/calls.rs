@@ -44,13 +44,12 @@ impl Exchange {
         key
     }
 
-    /// Has a channel call its other end. `false`: there is no such extension, and it is gone.
-    pub(super) fn call_out(&mut self, call: CallKey, key: ChannelKey, dialstring: &str) -> bool {
-        let Some(channel) = self.channels.get(key) else { return false };
+    /// Has a channel call its other end.
+    pub(super) fn call_out(&mut self, call: CallKey, key: ChannelKey, dialstring: &str) {
+        let Some(channel) = self.channels.get(key) else { return };
         let (caller, connected) = (channel.caller.clone(), channel.connected.clone());
         self.instruct(key, Instruction::Call { caller: &caller, connected: &connected });
         self.tell_dial(call, key, DialStatus::Begun, dialstring);
-        true
     }
 
     /// Whether the other half of a channel, which the dialplan is to have, has somewhere to go.

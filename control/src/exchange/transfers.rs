@@ -89,13 +89,8 @@ impl Exchange {
         self.tell_bridge_event(from, event, &all);
         for other in transferees {
             self.bridges[from].call = self.release(from, other);
-            let app = self.channels[other].stay.as_ref().map(|stay| stay.app);
             self.part(other, true);
-            if let Some(app) = app {
-                self.listen_to_bridge(app, into);
-                self.publish_app(app);
-            }
-            self.join(other, into);
+            self.join_for_application(other, into);
         }
         self.hang_up(first, Cause::NORMAL, By::Nobody);
         self.hang_up(second, Cause::NORMAL, By::Nobody);
@@ -104,7 +99,7 @@ impl Exchange {
     }
 
     /// Those in a bridge but this one.
-    fn others(&self, bridge: BridgeKey, key: ChannelKey) -> Vec<ChannelKey> {
+    pub(super) fn others(&self, bridge: BridgeKey, key: ChannelKey) -> Vec<ChannelKey> {
         let members = self.bridges[bridge].members.iter();
         members.copied().filter(|other| *other != key).collect()
     }

@@ -9,7 +9,7 @@ mod sending;
 
 use std::collections::BTreeSet;
 
-use super::{BridgeKey, Exchange, union};
+use super::{BridgeKey, Exchange};
 use crate::apps::AppKey;
 use crate::channel::{ChannelKey, Operation, Operations};
 use crate::media::{Ear, MediaOrder, RecordControl, RecordHow};
@@ -110,9 +110,7 @@ impl Exchange {
     pub(super) fn stop_bridge_operations(&mut self, key: BridgeKey) {
         let Some(bridge) = self.bridges.get_mut(key) else { return };
         let operations: Vec<_> = bridge.operations.take().collect();
-        let Some(bridge) = self.bridges.get(key) else { return };
-        let listeners = union(&bridge.listeners, self.apps.all_bridges.iter().copied());
-        self.stop_all(operations, listeners);
+        self.stop_all(operations, self.bridge_listeners(key));
     }
 
     fn stop_all(&mut self, operations: Vec<Operation>, listeners: BTreeSet<AppKey>) {
