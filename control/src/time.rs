@@ -33,6 +33,12 @@ impl Timestamp {
         self.0 / 1_000_000
     }
 
+    /// As a time of the calendar, in UTC. Whoever sets a clock beyond the year 9999 has the last moment of it.
+    pub fn utc(self) -> jiff::Timestamp {
+        let micros = i64::try_from(self.0).unwrap_or(i64::MAX);
+        jiff::Timestamp::from_microsecond(micros).unwrap_or(jiff::Timestamp::MAX)
+    }
+
     /// The time from `earlier` to this moment; zero when `earlier` is the later one.
     pub const fn since(self, earlier: Timestamp) -> Duration {
         Duration::from_micros(self.0.saturating_sub(earlier.0))

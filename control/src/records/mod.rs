@@ -85,29 +85,12 @@ pub struct DateTime(pub Timestamp);
 
 impl fmt::Display for DateTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (days, second) = (self.0.seconds() / 86_400, self.0.seconds() % 86_400);
-        let (year, month, day) = civil(days);
-        write!(f, "{year:04}-{month:02}-{day:02} ")?;
-        write!(f, "{:02}:{:02}:{:02}", second / 3_600, second / 60 % 60, second % 60)?;
+        let utc = self.0.utc();
         match f.alternate() {
-            true => write!(f, ".{:06}", self.0.micros() % 1_000_000),
-            false => Ok(()),
+            true => write!(f, "{}", utc.strftime("%Y-%m-%d %H:%M:%S.%6f")),
+            false => write!(f, "{}", utc.strftime("%Y-%m-%d %H:%M:%S")),
         }
     }
-}
-
-/// Year, month and day so many days after the beginning of 1970, in the Gregorian calendar.
-fn civil(days: u64) -> (u64, u64, u64) {
-    // Years are counted from March here, so that a leap day is the last of its year; 719 468 days are
-    // from the first of March of the year 0 to 1970.
-    let days = days + 719_468;
-    let (era, day) = (days / 146_097, days % 146_097); // 400 years, and the day in them
-    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153; // months of 31, 30, 31, 30, 31 days, from March
-    let date = day - (153 * month + 2) / 5 + 1;
-    let (month, later) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
-    (era * 400 + year + later, month, date)
 }
 
 fn to_second<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
@@ -195,7 +178,7 @@ mod tests {
         };
         let (mut year, mut month, mut day) = (1970, 1, 1);
         for days in 0..146_097 {
-            assert_eq!(civil(days), (year, month, day));
+            assert_eq!(date(days * 86_400), format!("{year:04}-{month:02}-{day:02} 00:00:00"));
             let last = match month {
                 2 => 28 + u64::from(is_leap(year)),
                 4 | 6 | 9 | 11 => 30,

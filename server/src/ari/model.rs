@@ -18,10 +18,7 @@ pub struct Date(pub Timestamp);
 
 impl Serialize for Date {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        // Whoever sets a clock beyond the year 9999 is told the last moment before it.
-        let micros = i64::try_from(self.0.micros()).unwrap_or(i64::MAX);
-        let time = jiff::Timestamp::from_microsecond(micros).unwrap_or(jiff::Timestamp::MAX);
-        serializer.collect_str(&time.strftime("%Y-%m-%dT%H:%M:%S.%3f+0000"))
+        serializer.collect_str(&self.0.utc().strftime("%Y-%m-%dT%H:%M:%S.%3f+0000"))
     }
 }
 
