@@ -1,0 +1,2 @@
+//! The `stasis` binary.
+fn main() {}
