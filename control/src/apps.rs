@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use slotmap::SlotMap;
-use stasis_bus::Topic;
+use stasis_bus::Pooled;
 
 use crate::application::{ApplicationSnapshot, EventFilter, Interests};
 use crate::id::AppName;
@@ -20,7 +20,7 @@ slotmap::new_key_type! {
 /// An application, as its owner knows it.
 pub(crate) struct App {
     pub(crate) name: AppName,
-    pub(crate) topic: Topic,
+    pub(crate) topic: Arc<Pooled>,
     /// Who listens; none: nobody.
     pub(crate) listener: Option<u64>,
     pub(crate) channels: Interests,

@@ -13,8 +13,8 @@
 //! | `bridge:ID`, all on `bridge:all` | [`BridgeUpdate`](bridge::BridgeUpdate), [`BridgeEvent`](message::BridgeEvent), what is played and recorded there |
 //! | `endpoint:TECH/NAME`, all on `endpoint:all` | [`EndpointUpdate`](message::EndpointUpdate) |
 //! | `deviceState:all`, `presence:all`, `mwi:all` | [`DeviceUpdate`](message::DeviceUpdate), [`PresenceUpdate`](message::PresenceUpdate), [`MailboxUpdate`](message::MailboxUpdate) |
-//! | `application:NAME` | everything that the application has asked for, once each, and [`ApplicationEvent`](message::ApplicationEvent): who has come and left |
-//! | `application:all`, `playback:all`, `recording:all`, `variable:all`, `message:all` | what has no object to be told of |
+//! | `application:NAME`, all on `application:all` | everything that the application has asked for, once each, and [`ApplicationEvent`](message::ApplicationEvent): who has come and left |
+//! | `playback:all`, `recording:all`, `variable:all`, `message:all` | what has no object to be told of |
 //!
 //! Beside each topic whose last messages are kept, one with `-cached` behind its name tells what was before
 //! and what is now ([`Cache`](stasis_bus::Cache)).

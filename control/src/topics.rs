@@ -181,14 +181,14 @@ impl State {
 }
 
 /// The topics. An object's own is made with it, and ends with it; those of a kind are forwarded to one that
-/// has all: `channel:all`, `bridge:all`, `endpoint:all`.
+/// has all: `channel:all`, `bridge:all`, `endpoint:all`, `application:all`.
 pub(crate) struct Topics {
     pub(crate) bus: Bus,
     channels: TopicPool,
     bridges: TopicPool,
     endpoints: TopicPool,
     devices: TopicPool,
-    pub(crate) applications: Topic,
+    applications: TopicPool,
     pub(crate) mailboxes: Topic,
     pub(crate) presences: Topic,
     pub(crate) variables: Topic,
@@ -203,14 +203,14 @@ impl Topics {
         let pool = |name| TopicPool::new(bus, name);
         let (channels, bridges) = (pool("channel:all"), pool("bridge:all"));
         let (endpoints, devices) = (pool("endpoint:all"), pool("deviceState:all"));
-        let applications = bus.topic("application:all");
+        let applications = pool("application:all");
         let (mailboxes, presences) = (bus.topic("mwi:all"), bus.topic("presence:all"));
         let (playbacks, recordings) = (bus.topic("playback:all"), bus.topic("recording:all"));
         let caches = Caches {
             channels: Cache::new(bus, channels.all())?,
             bridges: Cache::new(bus, bridges.all())?,
             endpoints: Cache::new(bus, endpoints.all())?,
-            applications: Cache::new(bus, &applications)?,
+            applications: Cache::new(bus, applications.all())?,
             devices: Cache::new(bus, devices.all())?,
             mailboxes: Cache::new(bus, &mailboxes)?,
             presences: Cache::new(bus, &presences)?,
@@ -262,8 +262,12 @@ impl Topics {
     }
 
     /// The topic of an application.
-    pub(crate) fn application(&self, name: &AppName) -> Topic {
-        self.bus.topic(&format!("application:{name}"))
+    pub(crate) fn application(&self, name: &AppName) -> Arc<Pooled> {
+        member(&self.applications, "application", name)
+    }
+
+    pub(crate) fn all_applications(&self) -> &Topic {
+        self.applications.all()
     }
 
     /// Something is gone: it is kept no longer.

@@ -90,10 +90,10 @@ impl Exchange {
             self.dialplan = self.dialplan.without_context(&context_of(&name));
         }
         let new = Arc::new(app.snapshot());
-        self.topics.applications.publish(ApplicationUpdate { new, is_gone });
+        self.topics.all_applications().publish(ApplicationUpdate { new, is_gone });
         if is_gone {
             self.tell_app(key, ApplicationHappening::Unregistered);
-            Topics::clear::<ApplicationUpdate>(&self.topics.applications, name);
+            Topics::clear::<ApplicationUpdate>(self.topics.all_applications(), name);
             self.apps.remove(key);
             self.channels.values_mut().for_each(|channel| {
                 channel.listeners.remove(&key);
