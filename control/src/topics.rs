@@ -277,5 +277,21 @@ impl Topics {
 }
 
 fn member(pool: &TopicPool, kind: &str, name: &str) -> Arc<Pooled> {
-    pool.topic(&format!("{kind}:{name}")).expect("nothing else forwards these topics")
+    // An object may be called `all`, as the pool's own topic is. No id has a control character.
+    let end = if name == "all" { "\0" } else { "" };
+    pool.topic(&format!("{kind}:{name}{end}")).expect("nothing else forwards these topics")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_object_may_be_called_all() {
+        let topics = Topics::new(&Bus::new(stasis_bus::Settings::default()).unwrap()).unwrap();
+        let (of_one, of_all) = (topics.channel(&ChannelId::made("all")), topics.channels.all());
+        assert_ne!(of_one.id(), of_all.id());
+        let application = topics.application(&AppName::made("all"));
+        assert_ne!(application.id(), topics.all_applications().id());
+    }
 }
