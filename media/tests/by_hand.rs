@@ -10,9 +10,9 @@ use stasis_media::bridge::TapDirection;
 use stasis_media::event::{Joined, PlaybackChanged, PlaybackState};
 use stasis_media::frame::SampleRate;
 use stasis_media::io::{
-    Counters, Media, MediaSettings, MusicClass, MusicOrder, PlayOptions, PlaybackFailed,
-    PromptSettings, Prompts, RecordEnd, RecordError, RecordSettings, RecordState, RecordTarget,
-    Recorder, RecorderTicker, Recording, RecordingChanged, Ticker,
+    Counters, Media, MediaSettings, MusicClass, MusicOrder, MusicSource, PlayOptions,
+    PlaybackFailed, PromptSettings, Prompts, RecordEnd, RecordError, RecordSettings, RecordState,
+    RecordTarget, Recorder, RecorderTicker, Recording, RecordingChanged, Ticker,
 };
 use stasis_media::schedule::PERIOD;
 use stasis_media::sound::{Item, Paths};
@@ -221,7 +221,7 @@ fn what_cannot_be_played_is_told_before_play_returns_and_music_is_there_at_once(
     let directory = stage.folder.join("moh");
     fs::create_dir_all(&directory).unwrap();
     write(&directory.join("a.wav"), &[500; 10 * TICK]);
-    let class = MusicClass { directory, order: MusicOrder::Sorted };
+    let class = MusicClass { source: MusicSource::Directory(directory), order: MusicOrder::Sorted };
     stage.prompts.music(&stage.media, stage.far, &class, &stage.topic).unwrap();
     let mut tap = stage.media.tap_leg(stage.near, TapDirection::In, RATE, 8).unwrap();
     stage.second();

@@ -13,8 +13,8 @@ use stasis_media::bridge::TapReader;
 use stasis_media::event::{PlaybackChanged, PlaybackState};
 use stasis_media::frame::SampleRate;
 use stasis_media::io::{
-    BridgeSettings, Media, MediaSettings, MusicClass, MusicFailed, MusicOrder, PlayOptions,
-    PlaybackFailed, PromptError, PromptSettings, Prompts, VirtualDevice,
+    BridgeSettings, Media, MediaSettings, MusicClass, MusicFailed, MusicOrder, MusicSource,
+    PlayOptions, PlaybackFailed, PromptError, PromptSettings, Prompts, VirtualDevice,
 };
 use stasis_media::sound::{Item, Language, Paths, PlaybackControl};
 use stasis_media::wav::{Pcm, Repeat, WavFormat, WavWriter};
@@ -90,8 +90,7 @@ fn folder(name: &str) -> PathBuf {
 
 fn prompts(folder: &Path, cache_bytes: usize) -> Prompts {
     let directories = vec![folder.join("none"), folder.to_owned()];
-    let language = Language::english();
-    Prompts::new(PromptSettings { directories, language, cache_bytes }).unwrap()
+    Prompts::new(PromptSettings { directories, cache_bytes, ..Default::default() }).unwrap()
 }
 
 /// Writes a sound of nothing but `value`.
@@ -317,6 +316,38 @@ fn the_cache_keeps_no_more_than_it_may_and_players_keep_what_they_play() {
     fs::remove_dir_all(&folder).unwrap();
 }
 
+#[test]
+fn what_is_built_in_is_found_behind_the_folders_of_a_language() {
+    static NARROW: &[u8] = &[0x80; 80];
+    let wide = wav_bytes(SampleRate::Hz16000, 7, 160);
+    let files =
+        [("en/a.ulaw", NARROW), ("en/a.wav", wide), ("en/b.ulaw", NARROW), ("c.alaw", NARROW)];
+    let folder = folder("built-in");
+    let (directories, built_in) = (vec![folder.clone()], files.into_iter().collect());
+    let settings = PromptSettings { directories, built_in, ..Default::default() };
+    let prompts = Prompts::new(settings).unwrap();
+    let load = |name: &str, language: &str, rate| {
+        let language = language.parse().unwrap();
+        prompts.load(&item(&format!("sound:{name}")), Some(&language), rate).unwrap()
+    };
+    let all = |name, language| load(name, language, RATE).samples()[40];
+    assert_eq!((all("a", "en"), all("b", "de"), all("c", "en-GB")), (32_124, 32_124, 5_504));
+    assert_eq!(load("a", "en", SampleRate::Hz16000).samples(), [7; 160]);
+    assert!(std::ptr::eq(load("b", "en", RATE).samples(), load("b", "de", RATE).samples()));
+    write(&folder, "en/a.wav", RATE, 5, 80);
+    write(&folder, "de/b.wav", RATE, 6, 80);
+    assert_eq!((all("a", "en"), all("b", "de"), all("b", "en")), (5, 6, 32_124));
+    fs::remove_dir_all(&folder).unwrap();
+}
+
+/// A WAV file of nothing but `value`, in memory.
+fn wav_bytes(rate: SampleRate, value: i16, samples: usize) -> &'static [u8] {
+    let folder = folder("bytes");
+    let bytes = fs::read(write(&folder, "a.wav", rate, value, samples)).unwrap();
+    fs::remove_dir_all(&folder).unwrap();
+    Box::leak(bytes.into())
+}
+
 fn music(
     stage: &Stage,
     directory: &Path,
@@ -324,7 +355,7 @@ fn music(
 ) -> (BridgeId, Result<(), PromptError>) {
     let settings = BridgeSettings { rate: stasis_media::io::BridgeRate::Fixed(RATE), ..holding() };
     let bridge = stage.media.add_bridge(settings, &stage.topic).unwrap();
-    let class = MusicClass { directory: directory.to_owned(), order };
+    let class = MusicClass { source: MusicSource::Directory(directory.to_owned()), order };
     (bridge, stage.prompts.music(&stage.media, bridge, &class, &stage.topic))
 }
 
@@ -370,6 +401,6 @@ fn music_that_cannot_be_read_is_told() {
     let (bridge, begun) = music(&stage, &class, MusicOrder::Shuffled);
     begun.unwrap();
     let failed: MusicFailed = stage.next();
-    assert_eq!((failed.target, failed.directory), (bridge.into(), class));
+    assert_eq!((failed.target, failed.source), (bridge.into(), MusicSource::Directory(class)));
     assert!(failed.reason.contains("is not a WAV file"), "{}", failed.reason);
 }

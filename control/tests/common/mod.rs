@@ -22,7 +22,7 @@ use stasis_control::time::{Epoch, Timestamp};
 use stasis_control::{Census, Exchange, Registration, Settings};
 use stasis_media::frame::SampleRate;
 use stasis_media::io::{
-    Media, MediaSettings, MusicClass, MusicOrder, PromptSettings, Prompts, Recorder,
+    Media, MediaSettings, MusicClass, MusicOrder, MusicSource, PromptSettings, Prompts, Recorder,
     RecorderTicker, Ticker,
 };
 use stasis_media::wav::{Pcm, WavFormat, WavWriter};
@@ -86,7 +86,10 @@ impl Stage {
         let (recorder, work) = Recorder::by_hand();
         let directories = vec![folder.join("sounds")];
         let prompts = Prompts::by_hand(PromptSettings { directories, ..Default::default() });
-        let class = MusicClass { directory: folder.join("music"), order: MusicOrder::Sorted };
+        let class = MusicClass {
+            source: MusicSource::Directory(folder.join("music")),
+            order: MusicOrder::Sorted,
+        };
         let settings = DriverSettings {
             pair_rate: RATE,
             recordings: folder.join("recordings"),

@@ -61,8 +61,8 @@ pub use self::media::{
     StartError, Ticker,
 };
 pub use self::prompts::{
-    MusicClass, MusicFailed, MusicOrder, PlayOptions, PlaybackFailed, PromptError, PromptFigures,
-    PromptSettings, Prompts,
+    BuiltIn, ListedSound, MusicClass, MusicFailed, MusicOrder, MusicSource, PlayOptions,
+    PlaybackFailed, PromptError, PromptFigures, PromptSettings, Prompts, SoundFormat,
 };
 pub use self::record::{
     IfExists, Keys, RecordEnd, RecordError, RecordFigures, RecordSettings, RecordState,

@@ -9,6 +9,7 @@ use std::time::Duration;
 use hound::{SampleFormat, WavReader, WavSpec};
 
 use super::{File, WavError, g711, header};
+use crate::codec::Codec;
 use crate::frame::SampleRate;
 use crate::resample::{HZ, resample_all};
 
@@ -41,12 +42,23 @@ impl Pcm {
     /// # Errors
     /// What is wrong with the file, and what to do about it.
     pub fn load(path: impl AsRef<Path>, rate: SampleRate) -> Result<Self, WavError> {
-        let file = File::at(path.as_ref());
-        let law = g711::raw_law(path.as_ref());
-        match (fs::File::open(path), law) {
-            (Ok(open), Some(law)) => g711::read_raw(open, law, rate, file),
-            (Ok(open), None) => read(BufReader::new(open), rate, file),
-            (Err(error), _) => Err(WavError::reading(file, error)),
+        let path = path.as_ref();
+        match fs::File::open(path) {
+            Ok(open) => Pcm::read_as(path, BufReader::new(open), rate),
+            Err(error) => Err(WavError::reading(File::at(path), error)),
+        }
+    }
+
+    /// Reads what [`Pcm::load`] would find in a file of this name.
+    pub(crate) fn read_as(
+        path: &Path,
+        reader: impl Read,
+        rate: SampleRate,
+    ) -> Result<Self, WavError> {
+        let file = File::at(path);
+        match g711::raw_law(path) {
+            Some(law) => g711::read_raw(reader, law, rate, file),
+            None => read(reader, rate, file),
         }
     }
 
@@ -58,12 +70,14 @@ impl Pcm {
         read(reader, rate, File::unnamed())
     }
 
-    /// The rate of a file in hertz, by its ending or its header; none when it says none.
-    pub(crate) fn hz_of(path: &Path) -> Option<u32> {
-        if let Some(law) = g711::raw_law(path) {
-            return Some(law.rate().hz());
-        }
-        let layout = header::read_layout(&mut fs::File::open(path).ok()?, &mut Vec::new());
+    /// The law of a file that has no header, by its ending.
+    pub(crate) fn raw_law(path: &Path) -> Option<Codec> {
+        g711::raw_law(path)
+    }
+
+    /// The rate in hertz that the header of a WAV file has; none when it has none.
+    pub(crate) fn hz_of(mut wav: impl Read) -> Option<u32> {
+        let layout = header::read_layout(&mut wav, &mut Vec::new());
         layout.ok()?.map(|layout| layout.hz)
     }
 

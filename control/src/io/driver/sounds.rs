@@ -85,9 +85,9 @@ impl Driver {
             // It may be over by now.
             let _ = self.media.control(before, PlaybackControl::Stop);
         }
-        let files = music.map(|class| class.files()).transpose();
-        let items = match files {
-            Ok(files) => files.into_iter().flatten().map(Item::File).collect::<Vec<_>>(),
+        let items = music.map(|class| class.items()).transpose();
+        let items = match items {
+            Ok(items) => items.unwrap_or_default(),
             Err(error) => {
                 tracing::warn!(%error, "no music");
                 return Done::Yes;

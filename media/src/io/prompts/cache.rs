@@ -1,15 +1,13 @@
 //! The sounds that have been read: each once for all who hear it.
 //!
-//! A sound is known by its file, when that was changed, its size, and the rate. Who asks for one that
+//! A sound is known by its place, when the file was changed, its size, and the rate. Who asks for one that
 //! is being read waits for it. Up to a number of bytes is kept, what was asked for last; a sound that
 //! did not fit, or was let go, is still found while anybody plays it.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs;
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
-use std::time::SystemTime;
 
+use super::place::{FileStamp, Place};
 use crate::frame::SampleRate;
 use crate::wav::{Pcm, WavError, WeakPcm};
 
@@ -28,27 +26,12 @@ pub struct PromptFigures {
     pub evicted: u64,
 }
 
-/// Tells a file from what it was before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct FileStamp {
-    modified: Option<SystemTime>,
-    size: u64,
-}
-
-impl FileStamp {
-    /// That of a file as it is now; none when there is no file.
-    pub(super) fn of(path: &Path) -> Option<Self> {
-        let data = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
-        Some(FileStamp { modified: data.modified().ok(), size: data.len() })
-    }
-}
-
 pub(super) struct Cache {
     most_bytes: usize,
     shelf: Mutex<Shelf>,
 }
 
-type Key = (PathBuf, SampleRate);
+type Key = (Place, SampleRate);
 /// Filled by the first who asks for it; the others wait for that.
 type Slot = Arc<OnceLock<Result<Pcm, Arc<WavError>>>>;
 
@@ -78,12 +61,12 @@ impl Cache {
     /// The sound of a file that has this stamp now; `load` reads it, if nobody has or does.
     pub(super) fn get(
         &self,
-        path: &Path,
+        place: &Place,
         stamp: FileStamp,
         rate: SampleRate,
         load: impl FnOnce() -> Result<Pcm, WavError>,
     ) -> Result<Pcm, Arc<WavError>> {
-        let key = (path.to_owned(), rate);
+        let key = (place.clone(), rate);
         let slot = self.shelf().find(&key, stamp, self.most_bytes);
         let mut has_read = false;
         let outcome = slot.get_or_init(|| {
@@ -199,11 +182,16 @@ mod tests {
     use std::sync::Barrier;
     use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
     use std::thread;
+    use std::time::SystemTime;
 
     const RATE: SampleRate = SampleRate::Hz8000;
 
     fn stamp(size: u64) -> FileStamp {
         FileStamp { modified: Some(SystemTime::UNIX_EPOCH), size }
+    }
+
+    fn place(name: &str) -> Place {
+        Place::File(name.into())
     }
 
     fn sound(bytes: usize) -> Pcm {
@@ -217,7 +205,7 @@ mod tests {
             has_read = true;
             Ok(sound(bytes))
         };
-        let pcm = cache.get(Path::new(name), stamp(bytes as u64), RATE, load).unwrap();
+        let pcm = cache.get(&place(name), stamp(bytes as u64), RATE, load).unwrap();
         (pcm, has_read)
     }
 
@@ -231,7 +219,7 @@ mod tests {
         let (first, read) = ask(&cache, "a", 100);
         let (second, again) = ask(&cache, "a", 100);
         assert!(read && !again && is_same(&first, &second));
-        let wide = |rate| cache.get(Path::new("a"), stamp(100), rate, || Ok(sound(200)));
+        let wide = |rate| cache.get(&place("a"), stamp(100), rate, || Ok(sound(200)));
         assert!(!is_same(&wide(SampleRate::Hz16000).unwrap(), &first), "another rate");
         let figures = cache.figures();
         assert_eq!((figures.sounds, figures.bytes, figures.hits, figures.loads), (2, 300, 1, 2));
@@ -280,7 +268,7 @@ mod tests {
     fn an_error_is_told_to_all_who_wait_and_not_kept() {
         let cache = Cache::new(1_000);
         let missing = || Err(WavError::NotFound { file: crate::wav::File::unnamed() });
-        assert!(cache.get(Path::new("a"), stamp(1), RATE, missing).is_err());
+        assert!(cache.get(&place("a"), stamp(1), RATE, missing).is_err());
         assert!(ask(&cache, "a", 1).1, "it is tried again");
         assert_eq!(cache.figures().sounds, 1);
     }
@@ -296,7 +284,7 @@ mod tests {
                 thread::yield_now();
                 Ok(sound(100))
             };
-            cache.get(Path::new("a"), stamp(1), RATE, load).unwrap()
+            cache.get(&place("a"), stamp(1), RATE, load).unwrap()
         };
         let all: Vec<Pcm> = thread::scope(|scope| {
             let all: Vec<_> = (0..8).map(|_| scope.spawn(ask)).collect();

@@ -1,7 +1,6 @@
 //! What is told of prompts and music that could not be had.
 
-use std::path::PathBuf;
-
+use super::MusicSource;
 use crate::id::{PlaybackId, Target};
 
 /// An item of a playback could not be had. What comes before it is heard; then the playback has
@@ -23,8 +22,8 @@ pub struct PlaybackFailed {
 pub struct MusicFailed {
     /// To whom it was to be played.
     pub target: Target,
-    /// Where the files are.
-    pub directory: PathBuf,
+    /// Where they should have been.
+    pub source: MusicSource,
     /// Why the last one could not be read, and what to do about it.
     pub reason: String,
 }

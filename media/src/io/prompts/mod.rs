@@ -1,26 +1,31 @@
 //! Prompts: what is to be played is found, read, put together, and delivered to the media thread.
 //!
 //! [`Prompts::play`] tells the engine of a playlist at once, and threads of its own (`readers`) read the
-//! files behind it: `library` knows where they are, `cache` keeps what was read for all who hear it. Music on hold
-//! (`music`) comes the same way.
+//! files behind it: `library` knows where they are (a `place`: in a folder, or `built_in`), `cache` keeps what was
+//! read for all who hear it. Music on hold (`music`) comes the same way; `listing` says what is there.
 
+mod built_in;
 mod cache;
 mod error;
 mod event;
 mod library;
+mod listing;
 mod music;
+mod place;
 mod readers;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use stasis_bus::Topic;
 
+pub use built_in::BuiltIn;
 pub use cache::PromptFigures;
 pub use error::PromptError;
 pub use event::{MusicFailed, PlaybackFailed};
-pub use music::{MusicClass, MusicOrder};
+pub use listing::{ListedSound, SoundFormat};
+pub use music::{MusicClass, MusicOrder, MusicSource};
 
 use crate::frame::SampleRate;
 use crate::id::{PlaybackId, Target};
@@ -28,9 +33,10 @@ use crate::io::{ControlError, Media, StartError};
 use crate::resample::resample_all;
 use crate::sound::say::{self, Grammar};
 use crate::sound::{Delivery, Item, Language, MOST_SILENCE, Playlist, SoundName};
-use crate::wav::{File, MAX_SECONDS, Pcm, Repeat, WavError};
-use cache::{Cache, FileStamp};
+use crate::wav::{MAX_SECONDS, Pcm, Repeat, WavError};
+use cache::Cache;
 use library::Library;
+use place::Place;
 use readers::Readers;
 
 /// The latest place that a playback begins at.
@@ -41,6 +47,8 @@ const MOST_OFFSET: Duration = Duration::from_secs(MAX_SECONDS);
 pub struct PromptSettings {
     /// Folders of sounds, those to be preferred first.
     pub directories: Vec<PathBuf>,
+    /// Sounds that are part of the program, for what is in no folder. None by default.
+    pub built_in: BuiltIn,
     /// The language of a sound that is not there in the one asked for, or where none is. English by
     /// default.
     pub language: Language,
@@ -52,7 +60,12 @@ pub struct PromptSettings {
 impl Default for PromptSettings {
     fn default() -> Self {
         let (directories, language) = (Vec::new(), Language::english());
-        PromptSettings { directories, language, cache_bytes: 64 << 20 }
+        PromptSettings {
+            directories,
+            built_in: BuiltIn::default(),
+            language,
+            cache_bytes: 64 << 20,
+        }
     }
 }
 
@@ -169,8 +182,7 @@ impl Prompts {
     /// none can, that is told on `topic` by [`MusicFailed`]. Lists the folder: this blocks for that.
     ///
     /// # Errors
-    /// [`PromptError::Folder`] or [`PromptError::NoMusic`] when the folder has nothing to read,
-    /// [`PromptError::Control`] when the engine does not take the order.
+    /// Those of [`MusicClass::items`] when there is nothing to read, [`PromptError::Control`] when the engine does not take the order.
     pub fn music(
         &self,
         media: &Media,
@@ -180,10 +192,10 @@ impl Prompts {
     ) -> Result<(), PromptError> {
         let target = target.into();
         let rate = rate_of(media, target)?;
-        let files = class.files()?;
-        let (list, delivery) = Playlist::awaiting(rate, files.len(), Repeat::Forever);
+        let items = class.items()?;
+        let (list, delivery) = Playlist::awaiting(rate, items.len(), Repeat::Forever);
         media.music(target, Some(list))?;
-        let (shelves, work, to) = (self.shelves.clone(), (class.clone(), files), topic.clone());
+        let (shelves, work, to) = (self.shelves.clone(), (class.clone(), items), topic.clone());
         self.readers.spawn(move || {
             music::deliver_or_tell(&shelves, work, rate, delivery, (target, to));
         });
@@ -204,6 +216,12 @@ impl Prompts {
         self.shelves.load(item, language, rate)
     }
 
+    /// All sounds that can be played by name, sorted by it: in the folders, and built in. A folder that cannot be
+    /// read is left out, with a warning in the log. Looks at every file: this blocks.
+    pub fn list(&self) -> Vec<ListedSound> {
+        self.shelves.library.list()
+    }
+
     /// What the cache has done, and what is in it.
     pub fn figures(&self) -> PromptFigures {
         self.shelves.cache.figures()
@@ -212,8 +230,9 @@ impl Prompts {
 
 impl Shelves {
     fn new(settings: PromptSettings) -> Self {
-        let PromptSettings { directories, language, cache_bytes } = settings;
-        Shelves { library: Library { directories, language }, cache: Cache::new(cache_bytes) }
+        let PromptSettings { directories, built_in, language, cache_bytes } = settings;
+        let library = Library { directories, built_in, language };
+        Shelves { library, cache: Cache::new(cache_bytes) }
     }
 
     /// Delivers all, up to the first that cannot be had: gives its number, and why.
@@ -269,11 +288,11 @@ impl Shelves {
         self.file(&self.library.find(name, language, rate)?, rate)
     }
 
-    fn file(&self, path: &Path, rate: SampleRate) -> Result<Pcm, PromptError> {
-        let Some(stamp) = FileStamp::of(path) else {
-            return Err(Arc::new(WavError::NotFound { file: File::at(path) }).into());
+    fn file(&self, place: &Place, rate: SampleRate) -> Result<Pcm, PromptError> {
+        let Some(stamp) = place.stamp() else {
+            return Err(Arc::new(WavError::NotFound { file: place.file() }).into());
         };
-        Ok(self.cache.get(path, stamp, rate, || Pcm::load(path, rate))?)
+        Ok(self.cache.get(place, stamp, rate, || place.read(rate))?)
     }
 
     /// Sounds without a pause between.
