@@ -6,6 +6,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use stasis_media::codec::Codec;
 use stasis_media::dtmf::Digit;
 pub use stasis_media::io::{IfExists, Keys};
 use stasis_media::leg::LegSetting;
@@ -147,6 +148,31 @@ pub struct RtpOpen {
     /// Codecs by the names that clients use (`ulaw`, `alaw`, `g722`, `slin16`, `opus`), the preferred
     /// one first.
     pub formats: Vec<String>,
+}
+
+/// The codec that clients call by this name: `ulaw`, `alaw`, `g722`, `slin`, `slin16`, `slin48`, `opus`.
+///
+/// # Errors
+/// That there is none, and which there are.
+pub fn codec(name: &str) -> Result<Codec, String> {
+    let l16 = |clock_hz| {
+        let none = || format!("there is no L16 at {clock_hz} Hz");
+        Codec::from_rtpmap("L16", clock_hz).ok_or_else(none)
+    };
+    match name {
+        "ulaw" => Ok(Codec::PCMU),
+        "alaw" => Ok(Codec::PCMA),
+        "g722" => Ok(Codec::G722),
+        "slin" => l16(8_000),
+        "slin16" => l16(16_000),
+        "slin48" => l16(48_000),
+        "opus" => {
+            Codec::from_rtpmap("opus", 48_000).ok_or_else(|| "this was built without Opus".into())
+        }
+        other => Err(format!(
+            "{other:?} is no codec: use ulaw, alaw, g722, slin, slin16, slin48 or opus"
+        )),
+    }
 }
 
 /// What the engine is told to do.

@@ -14,6 +14,7 @@ use stasis_media::io::{
     BuiltIn, ListedSound, MusicClass, MusicOrder, MusicSource, Prompts, SoundFormat,
 };
 use stasis_media::sound::SoundName;
+use utoipa::ToSchema;
 
 /// Below this folder is music on hold, a folder for each class. It is in no list of sounds.
 const MUSIC: &str = "music/";
@@ -31,7 +32,7 @@ static TEXTS: LazyLock<BTreeMap<&str, &str>> = LazyLock::new(|| {
 });
 
 /// A sound, as `GET /sounds` tells of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Sound {
     /// Its name.
     pub id: String,
@@ -43,7 +44,7 @@ pub struct Sound {
 }
 
 /// A language and a format that a sound is there in.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FormatLangPair {
     /// The language, by its tag.
     pub language: String,

@@ -22,6 +22,14 @@ impl Exchange {
         Ok(())
     }
 
+    /// Whether an application has a channel.
+    ///
+    /// # Errors
+    /// [`Refusal::NoChannel`] or [`Refusal::NotInApplication`].
+    pub fn is_in_application(&self, channel: &str) -> Result<(), Refusal> {
+        self.find_in_application(channel).map(drop)
+    }
+
     /// Answers a channel that an application has.
     ///
     /// # Errors

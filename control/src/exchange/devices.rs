@@ -195,8 +195,8 @@ impl Exchange {
         Ok(())
     }
 
-    /// A text has come from an endpoint, or from outside to one: the applications that have asked for it are
-    /// told.
+    /// A text has come from an endpoint, or from outside to one, with `variables` beside it: the applications
+    /// that have asked for it are told.
     ///
     /// # Errors
     /// [`Refusal::NoEndpoint`].
@@ -206,6 +206,7 @@ impl Exchange {
         from: &str,
         to: &str,
         body: &str,
+        variables: serde_json::Map<String, serde_json::Value>,
     ) -> Result<(), Refusal> {
         let absent = || Refusal::NoEndpoint(endpoint.into());
         let found = self.endpoints.endpoints.get(endpoint).ok_or_else(absent)?;
@@ -213,7 +214,7 @@ impl Exchange {
             from: from.into(),
             to: to.into(),
             body: body.into(),
-            variables: serde_json::Map::new(),
+            variables,
             endpoint: Some(found.clone()),
             at: self.time(),
         };

@@ -309,7 +309,7 @@ impl World {
             3 => exchange.set_mailbox(mailbox, how.into(), 1),
             4 => drop(exchange.delete_mailbox(mailbox)),
             5 => drop(exchange.set_endpoint_state("Test/answers", EndpointState::Offline)),
-            6 => drop(exchange.text_message("Test/answers", "a", "b", "hello")),
+            6 => drop(exchange.text_message("Test/answers", "a", "b", "hello", Default::default())),
             7 => exchange.set_global("G", "1"),
             8 => drop(exchange.global("GLOBAL(G)")),
             9 => exchange.set_dialplan(Dialplan::parse_conf(PLAN).unwrap()),

@@ -9,21 +9,25 @@ use serde_json::{Map, Value};
 use stasis_bus::Message;
 use stasis_control::bridge::{BridgeSnapshot, BridgeUpdate};
 use stasis_control::channel::{ChannelSnapshot, ChannelUpdate};
-use stasis_control::device::DeviceState;
 use stasis_control::message::{
     ApplicationEvent, ApplicationHappening, AttendedTransfer, BlindTransfer, BridgeEvent,
     BridgeHappening, ChannelEvent, ChannelHappening, DeviceUpdate, Dial, EndpointUpdate,
     PlaybackEvent, RecordingEvent, TextMessage, TransferResult, UserEvent, VariableSet,
 };
-use stasis_control::playback::{PlaybackSnapshot, PlaybackState};
-use stasis_control::recording::{RecordingSnapshot, RecordingState};
+use stasis_control::playback::PlaybackState;
+use stasis_control::recording::RecordingState;
 use stasis_control::time::Timestamp;
 
-use super::model::{Bridge, Channel, Date, Endpoint};
+use utoipa::ToSchema;
+
+use super::model::{
+    Bridge, Channel, Date, DeviceState as Device, Endpoint, LiveRecording, Playback,
+    TextMessage as Text,
+};
 
 /// An event, by its name; the fields are those of ARI, which says what they mean.
 #[allow(missing_docs)] // the names and fields are those of ARI
-#[derive(Clone, Debug, Serialize, strum::IntoStaticStr)]
+#[derive(Clone, Debug, Serialize, ToSchema, strum::IntoStaticStr)]
 #[serde(tag = "type")]
 pub enum Event<'a> {
     ApplicationMoveFailed {
@@ -138,6 +142,7 @@ pub enum Event<'a> {
         channel: Option<Channel<'a>>,
     },
     DeviceStateChanged {
+        #[schema(value_type = Device)]
         device_state: Device<'a>,
     },
     Dial {
@@ -152,22 +157,22 @@ pub enum Event<'a> {
         endpoint: Endpoint<'a>,
     },
     PlaybackContinuing {
-        playback: &'a PlaybackSnapshot,
+        playback: Playback<'a>,
     },
     PlaybackFinished {
-        playback: &'a PlaybackSnapshot,
+        playback: Playback<'a>,
     },
     PlaybackStarted {
-        playback: &'a PlaybackSnapshot,
+        playback: Playback<'a>,
     },
     RecordingFailed {
-        recording: &'a RecordingSnapshot,
+        recording: LiveRecording<'a>,
     },
     RecordingFinished {
-        recording: &'a RecordingSnapshot,
+        recording: LiveRecording<'a>,
     },
     RecordingStarted {
-        recording: &'a RecordingSnapshot,
+        recording: LiveRecording<'a>,
     },
     StasisEnd {
         channel: Channel<'a>,
@@ -186,45 +191,29 @@ pub enum Event<'a> {
 }
 
 /// What a user says, and what the user calls it, in one object.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct NamedBody<'a> {
     eventname: &'a str,
     #[serde(flatten)]
     body: &'a Map<String, Value>,
 }
 
-/// A device and what it does.
-#[derive(Clone, Debug, Serialize)]
-pub struct Device<'a> {
-    name: &'a str,
-    state: DeviceState,
-}
-
-/// A text, from whom, and to whom.
-#[derive(Clone, Debug, Serialize)]
-pub struct Text<'a> {
-    from: &'a str,
-    to: &'a str,
-    body: &'a str,
-    #[serde(skip_serializing_if = "Map::is_empty")]
-    variables: &'a Map<String, Value>,
-}
-
 /// A transfer to an extension.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct BlindTransferEvent<'a> {
     channel: Channel<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     transferee: Option<Channel<'a>>,
     exten: &'a str,
     context: &'a str,
+    #[schema(value_type = String)]
     result: TransferResult,
     is_external: bool,
     bridge: Bridge<'a>,
 }
 
 /// A transfer to somebody who was asked before.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct AttendedTransferEvent<'a> {
     transferer_first_leg: Channel<'a>,
     transferer_second_leg: Channel<'a>,
@@ -232,6 +221,7 @@ pub struct AttendedTransferEvent<'a> {
     transferee: Option<Channel<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     transfer_target: Option<Channel<'a>>,
+    #[schema(value_type = String)]
     result: TransferResult,
     is_external: bool,
     transferer_first_leg_bridge: Bridge<'a>,
@@ -300,8 +290,8 @@ fn add<'a>(message: &'a Message, events: &mut Vec<Event<'a>>) -> Option<Timestam
         return Some(event.at);
     }
     if let Some(event) = message.downcast_ref::<PlaybackEvent>() {
-        let playback = &*event.playback;
-        events.extend(match playback.state {
+        let playback = Playback::from(&*event.playback);
+        events.extend(match event.playback.state {
             PlaybackState::Playing => Some(Event::PlaybackStarted { playback }),
             PlaybackState::Continuing => Some(Event::PlaybackContinuing { playback }),
             PlaybackState::Done | PlaybackState::Failed => {
@@ -312,8 +302,8 @@ fn add<'a>(message: &'a Message, events: &mut Vec<Event<'a>>) -> Option<Timestam
         return Some(event.at);
     }
     if let Some(event) = message.downcast_ref::<RecordingEvent>() {
-        let recording = &*event.recording;
-        events.extend(match recording.state {
+        let recording = LiveRecording::from(&*event.recording);
+        events.extend(match event.recording.state {
             RecordingState::Recording => Some(Event::RecordingStarted { recording }),
             RecordingState::Done | RecordingState::Canceled => {
                 Some(Event::RecordingFinished { recording })
@@ -342,7 +332,8 @@ fn add<'a>(message: &'a Message, events: &mut Vec<Event<'a>>) -> Option<Timestam
         return Some(text.at);
     }
     if let Some(DeviceUpdate { name, state }) = message.downcast_ref() {
-        events.push(Event::DeviceStateChanged { device_state: Device { name, state: *state } });
+        events
+            .push(Event::DeviceStateChanged { device_state: Device { name, state: state.name() } });
     } else if let Some(update) = message.downcast_ref::<EndpointUpdate>() {
         events.push(Event::EndpointStateChange { endpoint: (&*update.new).into() });
     }

@@ -10,7 +10,7 @@ use stasis_media::rtp::Payloads;
 use stasis_media::snoop::{SnoopDirection, SnoopSettings};
 
 use super::{Done, Driver, Room};
-use crate::media::{Line, MediaEvent, Mix, RtpOpen, Way};
+use crate::media::{Line, MediaEvent, Mix, RtpOpen, Way, codec};
 
 impl Driver {
     pub(super) fn opened(&mut self, line: Line, leg: LegId) {
@@ -142,29 +142,11 @@ fn refused(lines: &[Line], error: ControlError, tell: &mut dyn FnMut(MediaEvent)
 
 /// Codecs by the names that clients use, as payload types.
 fn payloads(formats: &[String]) -> Result<Payloads, String> {
-    let codec = |name: &String| match name.as_str() {
-        "ulaw" => Ok(Codec::PCMU),
-        "alaw" => Ok(Codec::PCMA),
-        "g722" => Ok(Codec::G722),
-        "slin" => l16(8_000),
-        "slin16" => l16(16_000),
-        "slin48" => l16(48_000),
-        "opus" => {
-            Codec::from_rtpmap("opus", 48_000).ok_or_else(|| "this was built without Opus".into())
-        }
-        other => Err(format!(
-            "{other:?} is no codec: use ulaw, alaw, g722, slin, slin16, slin48 or opus"
-        )),
-    };
     let codecs = match formats {
         [] => vec![Codec::PCMU, Codec::PCMA],
-        formats => formats.iter().map(codec).collect::<Result<Vec<_>, String>>()?,
+        formats => formats.iter().map(|name| codec(name)).collect::<Result<Vec<_>, String>>()?,
     };
     let payloads = Payloads::of(&codecs).map_err(|error| error.to_string())?;
     // A table that has no place for keys goes without.
     Ok(payloads.with_events(101, 8_000).unwrap_or(payloads))
-}
-
-fn l16(clock_hz: u32) -> Result<Codec, String> {
-    Codec::from_rtpmap("L16", clock_hz).ok_or_else(|| format!("there is no L16 at {clock_hz} Hz"))
 }
