@@ -1,0 +1,16 @@
+//! Those who listen on behalf of an operator: call records, StatsD, metrics, a log of calls.
+//!
+//! Each is a subscriber of the bus with a thread of its own, started by `start` and ended by dropping it. None
+//! knows of another, and nothing in the call model knows of any: one that is left out, fails or is stuck
+//! changes nothing for calls or for the others. What none of them can keep up with waits in a queue that has
+//! a limit, and what is lost beyond that is counted.
+//!
+//! | consumer | thread | what it makes |
+//! | --- | --- | --- |
+//! | [`CallLog`] | `call-log` | a line for each thing of note in a call |
+
+mod call_log;
+mod feed;
+
+pub use call_log::{CallLog, CallLogError, CallLogSettings};
+pub use feed::FeedError;
