@@ -7,10 +7,15 @@
 //!
 //! | consumer | thread | what it makes |
 //! | --- | --- | --- |
+//! | [`Statsd`] | `statsd` | counts, a gauge and a timer for a StatsD server |
 //! | [`CallLog`] | `call-log` | a line for each thing of note in a call |
 
 mod call_log;
 mod feed;
+mod kind;
+mod statsd;
 
 pub use call_log::{CallLog, CallLogError, CallLogSettings};
 pub use feed::FeedError;
+pub use kind::{KINDS, kind_of};
+pub use statsd::{Statsd, StatsdError, StatsdSettings};
