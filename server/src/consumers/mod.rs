@@ -8,14 +8,17 @@
 //! | consumer | thread | what it makes |
 //! | --- | --- | --- |
 //! | [`Statsd`] | `statsd` | counts, a gauge and a timer for a StatsD server |
+//! | [`Metrics`] | `metrics` | figures for Prometheus |
 //! | [`CallLog`] | `call-log` | a line for each thing of note in a call |
 
 mod call_log;
 mod feed;
 mod kind;
+mod metrics;
 mod statsd;
 
 pub use call_log::{CallLog, CallLogError, CallLogSettings};
 pub use feed::FeedError;
 pub use kind::{KINDS, kind_of};
+pub use metrics::{Metrics, MetricsError, MetricsSettings};
 pub use statsd::{Statsd, StatsdError, StatsdSettings};
