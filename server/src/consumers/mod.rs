@@ -7,6 +7,7 @@
 //!
 //! | consumer | thread | what it makes |
 //! | --- | --- | --- |
+//! | [`Records`] | `records` | call detail records and the event log, in a database and as CSV |
 //! | [`Statsd`] | `statsd` | counts, a gauge and a timer for a StatsD server |
 //! | [`Metrics`] | `metrics` | figures for Prometheus |
 //! | [`CallLog`] | `call-log` | a line for each thing of note in a call |
@@ -15,10 +16,14 @@ mod call_log;
 mod feed;
 mod kind;
 mod metrics;
+mod records;
 mod statsd;
 
 pub use call_log::{CallLog, CallLogError, CallLogSettings};
 pub use feed::FeedError;
 pub use kind::{KINDS, kind_of};
 pub use metrics::{Metrics, MetricsError, MetricsSettings};
+pub use records::{
+    CdrOptions, CelOptions, Choice, RecordSettings, RecordStats, Records, RecordsError, StoreStats,
+};
 pub use statsd::{Statsd, StatsdError, StatsdSettings};
