@@ -1,10 +1,12 @@
 //! The server: what the call model is for those outside.
 //!
 //! [`ari`] is the Asterisk REST Interface: the same calls, in the words that its clients know. [`http`] has the
-//! sockets that it is asked by, and [`users`] who may ask. [`sounds`] has what can be played without any file.
+//! sockets that it is asked by, and [`users`] who may ask. [`consumers`] write down, count and tell what happens:
+//! call records, metrics, StatsD, a log of calls. [`sounds`] has what can be played without any file.
 #![forbid(unsafe_code)]
 
 pub mod ari;
+pub mod consumers;
 pub mod http;
 pub mod sounds;
 pub mod users;
