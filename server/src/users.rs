@@ -224,8 +224,8 @@ pub fn random_password() -> String {
 mod tests {
     use super::*;
 
-    /// The hash of `Saint-Exup` of crypt(3), from the specification of SHA-crypt.
-    const CRYPT: &str = "$6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjlO/O817G3uBnIFNjnQJuesI68OTLiBFdcbYEdFCoEOfaS35inz1";
+    /// The hash of `Hello world!` by crypt(3), as in the specification of SHA-crypt.
+    const CRYPT: &str = "$6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjl/O817G3uBnIFNjnQJuesI68u4OTLiBFdcbYEdFCoEOfaS35inz1";
 
     fn users(of: &[(&str, UserSettings)]) -> Result<Users, UserError> {
         Users::new(&of.iter().map(|(name, user)| ((*name).to_owned(), user.clone())).collect())

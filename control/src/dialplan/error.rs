@@ -121,10 +121,7 @@ pub(super) fn hint(nearest: &Option<impl std::fmt::Display>) -> String {
 }
 
 /// The name that is most like `wrong`, unless none is.
-pub(super) fn nearest<'a>(
-    wrong: &str,
-    names: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+pub fn nearest<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let wrong: Vec<char> = wrong.to_lowercase().chars().take(64).collect();
     let near = names.into_iter().map(|name| (distance(&wrong, name), name)).min()?;
     (near.0 <= 1 + wrong.len() / 3).then_some(near.1)

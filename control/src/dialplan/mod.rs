@@ -50,7 +50,7 @@ pub use application::{
 };
 pub use arguments::arguments;
 pub use context::Context;
-pub use error::{DialplanError, DialplanWarning, Problem};
+pub use error::{DialplanError, DialplanWarning, Problem, nearest};
 pub use expression::{ExpressionError, evaluate};
 pub use function::FunctionError;
 pub use number::truth;

@@ -13,6 +13,7 @@ mod socket;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -20,6 +21,7 @@ use axum::http::header::{self, HeaderMap, HeaderValue};
 use axum::http::{Method, Request, Response, StatusCode, request};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
+use stasis_bus::Bus;
 use stasis_control::io::ControlHandle;
 use tokio::sync::{oneshot, watch};
 
@@ -85,7 +87,11 @@ pub struct Http {
     users: Users,
     settings: HttpSettings,
     figures: Option<Figures>,
-    /// Whether the server is about to stop.
+    /// Whose topics are told of.
+    bus: Bus,
+    /// Whether nothing more is begun.
+    is_refusing: AtomicBool,
+    /// Whether connections come to their end.
     stopping: watch::Sender<bool>,
 }
 
@@ -104,14 +110,26 @@ impl Http {
         users: Users,
         settings: HttpSettings,
         figures: Option<Figures>,
+        bus: Bus,
     ) -> Self {
         let stopping = watch::Sender::new(false);
         let (router, models) = (Router::new(), models());
-        Http { ari, router, models, control, users, settings, figures, stopping }
+        let is_refusing = AtomicBool::new(false);
+        Http { ari, router, models, control, users, settings, figures, bus, is_refusing, stopping }
     }
 
-    /// From here on nothing is done any more, and WebSockets are closed.
+    /// From here on nothing new is begun; who listens still listens.
+    pub fn refuse(&self) {
+        self.is_refusing.store(true, Ordering::Relaxed); // nothing depends on who sees it first
+    }
+
+    fn is_refusing(&self) -> bool {
+        self.is_refusing.load(Ordering::Relaxed)
+    }
+
+    /// From here on connections come to their end.
     pub fn stop(&self) {
+        self.refuse();
         self.stopping.send_replace(true);
     }
 
@@ -165,7 +183,7 @@ impl Http {
             Some(user) => user.clone(),
             None => return unauthorized(),
         };
-        if *self.stopping.borrow() {
+        if self.is_refusing() {
             return self.response(Reply::error(503, "The server is about to stop"));
         }
         if user.is_read_only && !is_harmless(&parts.method) {

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use axum::body::Body;
 use axum::http::header::{self, HeaderMap, HeaderValue};
 use axum::http::{Response, StatusCode, request};
+use serde_json::json;
 
 use super::{ARI, Http, is_harmless, unauthorized};
 use crate::ari::parameters::Values;
@@ -20,20 +21,21 @@ impl Http {
         path: &str,
         peer: SocketAddr,
     ) -> Response<Body> {
-        let found = ["/", "/healthz", "/metrics", "/openapi.json"].contains(&path);
+        let found = ["/", "/healthz", "/metrics", "/openapi.json", "/topics"].contains(&path);
         if found && !is_harmless(&parts.method) {
             let allow = Some("GET,HEAD".into());
             return self.response(Reply { allow, ..Reply::error(405, "Invalid method") });
         }
         match path {
             "/" => text("text/html; charset=utf-8", HOME.into()),
-            "/healthz" if *self.stopping.borrow() => {
+            "/healthz" if self.is_refusing() => {
                 let mut response = text("text/plain; charset=utf-8", "stopping\n".into());
                 *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
                 response
             }
             "/healthz" => text("text/plain; charset=utf-8", "ok\n".into()),
             "/metrics" => self.metrics(parts, peer),
+            "/topics" => self.topics(parts),
             "/openapi.json" => {
                 let server = base(&parts.headers);
                 let operations = self.router.operations();
@@ -41,6 +43,29 @@ impl Http {
             }
             _ => self.response(RouteError::NotFound.into()),
         }
+    }
+
+    /// The topics of the bus, for users.
+    fn topics(&self, parts: &request::Parts) -> Response<Body> {
+        let mut values = Values::default();
+        values.add_query(parts.uri.query().unwrap_or_default());
+        if self.user(&parts.headers, &mut values).is_none() {
+            return unauthorized();
+        }
+        let statistics = self.bus.statistics();
+        let topics: Vec<_> = statistics
+            .topics
+            .iter()
+            .map(|topic| {
+                json!({
+                    "name": topic.name.trim_end_matches('\0'),
+                    "published": topic.published,
+                    "subscriptions": topic.subscriptions,
+                    "forwards": topic.forwards,
+                })
+            })
+            .collect();
+        self.response(Reply::ok(&topics))
     }
 
     fn metrics(&self, parts: &request::Parts, peer: SocketAddr) -> Response<Body> {

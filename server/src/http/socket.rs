@@ -219,9 +219,9 @@ impl Writer {
         let (outbox, has_pings) = (self.outbox.clone(), !self.ping.is_zero());
         loop {
             let next = tokio::select! {
-                biased;
-                () = stopped(&mut stopping) => None,
+                biased; // what is left is sent before the end
                 next = outbox.next() => Some(next),
+                () = stopped(&mut stopping) => None,
                 _ = pings.tick(), if has_pings => {
                     if !self.is_alive.swap(false, Ordering::Relaxed) {
                         tracing::warn!("a client does not answer any more: it is disconnected");

@@ -1,0 +1,73 @@
+//! `stasis serve`: the server, until a signal ends it.
+
+use stasis_server::config::{Config, LogFormat};
+use stasis_server::server::Server;
+use stasis_server::users::{UserSettings, random_password};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use super::{Failure, Serve};
+
+pub(super) fn serve(asked: Serve) -> Result<(), Failure> {
+    let mut config = match &asked.config {
+        Some(file) => Config::read(file)?,
+        None => Config::default(),
+    };
+    for text in &asked.user {
+        let (name, settings) = super::user(text)?;
+        config.ari.users.insert(name, settings);
+    }
+    if !asked.listen.is_empty() {
+        config.http.listen = asked.listen;
+    }
+    let made = config.ari.users.is_empty().then(random_password);
+    if let Some(password) = made.clone() {
+        let settings = UserSettings { password, ..UserSettings::default() };
+        config.ari.users.insert(MADE.into(), settings);
+    }
+    log(&config)?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().thread_name("http").enable_all().build()?;
+    runtime.block_on(run(&config, made))
+}
+
+/// The name of the user that is made where there is none.
+const MADE: &str = "stasis";
+
+async fn run(config: &Config, made: Option<String>) -> Result<(), Failure> {
+    // From here on a signal is not missed.
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let server = Server::start(config).await?;
+    for address in server.addresses() {
+        println!("ARI listens at http://{address}/ari");
+    }
+    let (first, last) = config.media.rtp_ports;
+    println!(
+        "RTP listens at {}, ports {first} to {last}, when there are calls",
+        config.media.rtp_address
+    );
+    if let Some(password) = made {
+        println!("There is no user in the configuration, so one was made, until the server stops:");
+        println!("  {MADE}:{password}");
+    }
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    println!("Stopping: calls are hung up, records are written.");
+    server.stop().await;
+    Ok(())
+}
+
+/// Begins the log, on the standard error.
+fn log(config: &Config) -> Result<(), Failure> {
+    let filter = EnvFilter::try_new(&config.log.level)
+        .map_err(|problem| format!("log.level {:?}: {problem}", config.log.level))?;
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match config.log.format {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().flatten_event(true).init(),
+    }
+    Ok(())
+}
