@@ -123,7 +123,7 @@ pub struct Dial {
     pub peer: Arc<ChannelSnapshot>,
     /// How it stands.
     pub status: DialStatus,
-    /// What was dialed; empty after the beginning.
+    /// What was dialed; after the beginning only of a call that was originated.
     pub dialstring: String,
     /// When.
     pub at: Timestamp,

@@ -1,6 +1,5 @@
 //! Applications: who listens, and what each has asked for.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use stasis_bus::Topic;
@@ -243,8 +242,8 @@ impl Exchange {
     pub fn set_filter(
         &mut self,
         app: &str,
-        allowed: Option<BTreeSet<String>>,
-        disallowed: Option<BTreeSet<String>>,
+        allowed: Option<Vec<String>>,
+        disallowed: Option<Vec<String>>,
     ) -> Result<Arc<ApplicationSnapshot>, Refusal> {
         let key = self.find_app(app)?;
         let filter = &mut self.apps.get_mut(key).expect("it was just found").filter;

@@ -1,7 +1,5 @@
 //! `/applications`: who listens, and to what.
 
-use std::collections::BTreeSet;
-
 use serde_json::Value;
 use stasis_control::application::Source;
 use stasis_control::id::AppName;
@@ -105,7 +103,7 @@ fn filter(_: &Ari, Filter { name, allowed, disallowed }: Filter) -> Outcome {
     exchange(move |exchange| {
         let (mut allowed, mut disallowed) = both?;
         if has_none {
-            (allowed, disallowed) = (Some(BTreeSet::new()), Some(BTreeSet::new()));
+            (allowed, disallowed) = (Some(Vec::new()), Some(Vec::new()));
         }
         let application = exchange.set_filter(&name, allowed, disallowed)?;
         Ok(Reply::ok(&Application::from(&*application)))
@@ -113,7 +111,7 @@ fn filter(_: &Ari, Filter { name, allowed, disallowed }: Filter) -> Outcome {
 }
 
 /// The types in a list of objects, each with a `type`.
-fn types(list: Option<Value>) -> Result<Option<BTreeSet<String>>, Reply> {
+fn types(list: Option<Value>) -> Result<Option<Vec<String>>, Reply> {
     let bad = || Reply::error(400, "Invalid format definition");
     let Some(list) = list else { return Ok(None) };
     let list = list.as_array().ok_or_else(bad)?.iter();

@@ -55,8 +55,8 @@ parameters! {
         Query "otherChannelId" other_id: Option<String>;
         /// The channel that it is made for.
         Query "originator" originator: Option<String>;
-        /// Codecs, the preferred one first, if there is no originator.
-        Query "formats" formats: Option<Vec<String>>;
+        /// Codecs, the preferred one first, divided by commas.
+        Query "formats" formats: Option<String>;
     }
 
     struct Create {
@@ -72,8 +72,8 @@ parameters! {
         Query "otherChannelId" other_id: Option<String>;
         /// The channel that it is made for.
         Query "originator" originator: Option<String>;
-        /// Codecs, the preferred one first, if there is no originator.
-        Query "formats" formats: Option<Vec<String>>;
+        /// Codecs, the preferred one first, divided by commas.
+        Query "formats" formats: Option<String>;
         /// Its variables.
         Body "variables" variables: Option<Variables>;
     }
@@ -479,6 +479,12 @@ fn of_call(refusal: Refusal) -> Reply {
     }
 }
 
+/// Codecs by their names.
+fn codecs(list: Option<String>) -> Vec<String> {
+    let names = list.unwrap_or_default();
+    names.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect()
+}
+
 fn split(args: Option<String>) -> Vec<String> {
     args.map(|args| arguments(&args)).unwrap_or_default()
 }
@@ -535,7 +541,7 @@ fn begin(exchange: &mut Exchange, call: OriginateCall, then: Then) -> Result<Rep
         id: call.id,
         other_id: call.other_id,
         originator: call.originator,
-        formats: call.formats.unwrap_or_default(),
+        formats: codecs(call.formats),
         variables: call.variables.unwrap_or_default().pairs(),
     };
     let caller = call.caller_id.map(|text| text.parse().unwrap_or_default());
@@ -550,7 +556,7 @@ fn create(_: &Ari, create: Create) -> Outcome {
             id: create.id,
             other_id: create.other_id,
             originator: create.originator,
-            formats: create.formats.unwrap_or_default(),
+            formats: codecs(create.formats),
             variables: create.variables.unwrap_or_default().pairs(),
         };
         let made = exchange.create(call, &create.app, split(create.app_args)).map_err(of_call)?;
@@ -641,9 +647,7 @@ fn told_where(
         return None;
     }
     let mut told = ChannelSnapshot::clone(made);
-    let all = Arc::make_mut(&mut told.variables);
-    all.extend(variables.iter().cloned());
-    all.extend(known);
+    told.variables = Arc::new(variables.iter().cloned().chain(known).collect());
     Some(channel(&told))
 }
 
