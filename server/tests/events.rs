@@ -332,7 +332,7 @@ fn a_change_in_several_ways_is_told_in_their_order() {
 #[test]
 fn events_have_the_fields_of_their_models() {
     let Some(folder) = common::recordings() else { return };
-    let models = std::fs::read_to_string(PathBuf::from(folder).join("models.json")).unwrap();
+    let models = std::fs::read_to_string(folder.join("models.json")).unwrap();
     let models: Value = serde_json::from_str(&models).unwrap();
     let models = models.get("models").unwrap_or(&models);
     for (name, text) in sent() {
@@ -350,7 +350,7 @@ fn what_was_recorded_has_no_field_that_is_not_here() {
     };
     let ours: BTreeMap<_, _> = sent().into_iter().map(ours).collect();
     let mut compared = 0;
-    for file in std::fs::read_dir(PathBuf::from(folder).join("traces")).unwrap() {
+    for file in std::fs::read_dir(folder.join("traces")).unwrap() {
         let path = file.unwrap().path();
         if path.extension().is_none_or(|extension| extension != "json") {
             continue;

@@ -33,10 +33,13 @@ impl Exchange {
     ) -> (Registration, T) {
         let listener = self.apps.next_listener();
         let key = self.apps.find(name).unwrap_or_else(|| {
-            let topic = self.topics.application(name);
+            let (topic, own) = (self.topics.application(name), self.topics.stays(name));
+            let forward = own.forward_to(&topic).expect("nothing else forwards these topics");
             self.apps.insert(App {
                 name: name.clone(),
                 topic,
+                own,
+                _forward: forward,
                 listener: None,
                 channels: Interests::default(),
                 bridges: Interests::default(),
@@ -89,10 +92,10 @@ impl Exchange {
             self.dialplan = self.dialplan.without_context(&context_of(&name));
         }
         let new = Arc::new(app.snapshot());
-        self.topics.all_applications().publish(ApplicationUpdate { new, is_gone });
+        app.own.publish(ApplicationUpdate { new, is_gone });
         if is_gone {
             self.tell_app(key, ApplicationHappening::Unregistered);
-            Topics::clear::<ApplicationUpdate>(self.topics.all_applications(), name);
+            Topics::clear::<ApplicationUpdate>(self.topics.all_stays(), name);
             self.apps.remove(key);
             self.channels.values_mut().for_each(|channel| {
                 channel.listeners.remove(&key);
@@ -110,7 +113,7 @@ impl Exchange {
     pub(super) fn tell_app(&self, key: AppKey, event: ApplicationHappening) {
         if let Some(app) = self.apps.get(key) {
             let (application, at) = (app.name.clone(), self.time());
-            app.topic.publish(ApplicationEvent { application, event, at });
+            app.own.publish(ApplicationEvent { application, event, at });
         }
     }
 
@@ -322,7 +325,7 @@ impl Exchange {
         let at = self.time();
         let event = UserEvent { name: name.into(), body, channel, bridge, endpoint, at };
         let app = self.apps.get(key).expect("it was just found");
-        app.topic.publish(event);
+        app.own.publish(event);
         Ok(())
     }
 }

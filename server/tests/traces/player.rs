@@ -105,7 +105,7 @@ impl Player {
             event["type"] == wait["type"]
                 && fields.iter().all(|(path, wanted)| match event.pointer(path) {
                     Some(Value::String(text)) => text == wanted,
-                    Some(other) => other.to_string() == *wanted,
+                    Some(other) => &other.to_string() == wanted,
                     None => false,
                 })
         };
