@@ -1,13 +1,12 @@
 //! `/applications`: who listens, and to what.
 
-use serde_json::Value;
 use stasis_control::application::Source;
 use stasis_control::id::AppName;
 
 use crate::ari::Ari;
 use crate::ari::model::Application;
 use crate::ari::operation::{Operation, Outcome, Returns, delete, done, exchange, get, post, put};
-use crate::ari::parameters::parameters;
+use crate::ari::parameters::{Later, SOURCE, Types, parameters};
 use crate::ari::reply::Reply;
 
 parameters! {
@@ -21,16 +20,16 @@ parameters! {
         Path "applicationName" name: String;
         /// Whose events: channel:ID, bridge:ID, endpoint:TECH/RESOURCE, endpoint:TECH, deviceState:NAME; nothing
         /// behind the colon is all of the kind.
-        Query "eventSource" sources: Option<Vec<String>>;
+        Query "eventSource" sources: Later<Vec<String>>, like SOURCE;
     }
 
     struct Filter {
         /// Its name.
         Path "applicationName" name: String;
         /// The types that it wants to be told of; none: all.
-        Body "allowed" allowed: Option<Value>;
+        Body "allowed" allowed: Option<Types>;
         /// The types that it does not want to be told of, also if they are allowed.
-        Body "disallowed" disallowed: Option<Value>;
+        Body "disallowed" disallowed: Option<Types>;
     }
 }
 
@@ -75,8 +74,8 @@ fn read(ari: &Ari, Named { name }: Named) -> Outcome {
 }
 
 /// Which sources, but the application is looked for first.
-fn sources(ari: &Ari, name: &str, sources: Option<Vec<String>>) -> Result<Vec<Source>, Reply> {
-    let sources = sources.ok_or_else(|| Reply::error(400, "Missing parameter eventSource"))?;
+fn sources(ari: &Ari, name: &str, sources: Later<Vec<String>>) -> Result<Vec<Source>, Reply> {
+    let sources = sources.or("Missing parameter eventSource")?;
     read(ari, Named { name: name.into() })?;
     super::sources(&sources)
 }
@@ -99,22 +98,12 @@ fn unsubscribe(ari: &Ari, Sources { name, sources: given }: Sources) -> Outcome 
 
 fn filter(_: &Ari, Filter { name, allowed, disallowed }: Filter) -> Outcome {
     let has_none = allowed.is_none() && disallowed.is_none();
-    let both = types(allowed).and_then(|allowed| Ok((allowed, types(disallowed)?)));
+    let [allowed, disallowed] = [allowed, disallowed].map(|types| match types {
+        None if has_none => Some(Vec::new()),
+        types => types.map(|Types(types)| types),
+    });
     exchange(move |exchange| {
-        let (mut allowed, mut disallowed) = both?;
-        if has_none {
-            (allowed, disallowed) = (Some(Vec::new()), Some(Vec::new()));
-        }
         let application = exchange.set_filter(&name, allowed, disallowed)?;
         Ok(Reply::ok(&Application::from(&*application)))
     })
-}
-
-/// The types in a list of objects, each with a `type`.
-fn types(list: Option<Value>) -> Result<Option<Vec<String>>, Reply> {
-    let bad = || Reply::error(400, "Invalid format definition");
-    let Some(list) = list else { return Ok(None) };
-    let list = list.as_array().ok_or_else(bad)?.iter();
-    let types = list.map(|item| item["type"].as_str().map(str::to_owned).ok_or_else(bad));
-    types.collect::<Result<_, _>>().map(Some)
 }
