@@ -237,6 +237,9 @@ class Conference:
 
     def recording_finished(self, event):
         self.recording = None
+        if event.recording.state == "canceled":  # before its beep was over: there is no file
+            self.screen.line(f"{event.recording.name}.wav was not begun")
+            return
         self.recorded.append(event.recording.duration)
         self.screen.line(f"{event.recording.name}.wav has {event.recording.duration} s")
 

@@ -167,10 +167,12 @@ class Call {
 
   // A draft becomes a message: recordings are kept by name, so it gets another one.
   async keep() {
-    const [draft, name] = [this.draft, `message-${total.messages + 1}`];
+    const draft = this.draft;
     this.draft = null;
+    // Who hangs up before the beep is over has recorded nothing, and there is no file.
+    if ((await this.recorded).state === 'canceled') return;
     total.messages += 1;
-    await this.recorded;
+    const name = `message-${total.messages}`;
     await this.ari.recordings.copyStored({ recordingName: draft, destinationRecordingName: name });
     await this.ari.recordings.deleteStored({ recordingName: draft });
     this.say(`has left a message: ${name}.wav`);
