@@ -240,6 +240,9 @@ impl Readable for Vec<String> {
             };
             all.extend(text.split(',').map(|part| part.trim().to_owned()));
         }
+        if all.is_empty() && parameter.is_required {
+            return Err(parameter.missing());
+        }
         Ok(all)
     }
 }
@@ -340,8 +343,15 @@ impl Readable for Variables {
         let read = |(name, value): (String, Value)| {
             let (value, report) = match value {
                 Value::Object(mut fields) => {
-                    let report = fields.get("report_events").and_then(Value::as_bool);
-                    (fields.remove("value").unwrap_or_default(), report.unwrap_or(false))
+                    let report = match fields.remove("report_events") {
+                        None | Some(Value::Bool(false)) => false,
+                        Some(Value::Bool(true)) => true,
+                        Some(other) => {
+                            let wanted = "report_events is true or false";
+                            return Err(parameter.invalid(&format!("{name}: {other}"), wanted));
+                        }
+                    };
+                    (fields.remove("value").unwrap_or_default(), report)
                 }
                 value => (value, false),
             };
@@ -461,7 +471,7 @@ pub(super) const fn first(of: &[i64]) -> Option<i64> {
 }
 
 /// An id that a client has chosen.
-pub(super) const ID: &str = r"^[^\x00-\x1f\x7f-\x9f]{1,149}$";
+pub(super) const ID: &str = r"^[^\x00-\x1f\x7f-\x9f]{0,149}$";
 /// A source of events.
 pub(super) const SOURCE: &str = "^(channel|bridge|endpoint|deviceState):[^,]*$";
 

@@ -248,7 +248,7 @@ parameters! {
         /// Its variables.
         Body "variables" variables: Option<Variables>;
         /// The peer: an address and a port, HOST:PORT.
-        Query "external_host" host: Later<String>, like "^[^:]+:[0-9]{1,5}$";
+        Query "external_host" host: Option<String>, like "^[^:]+:[0-9]{1,5}$";
         /// How the audio is packed: rtp.
         Query "encapsulation" encapsulation: String, in ["rtp"], default "rtp";
         /// How the packets go: udp.
@@ -596,7 +596,7 @@ fn check_medium(medium: &Medium) -> Result<(String, String), Reply> {
     if medium.transport != "udp" {
         return bad("transport must be 'udp' for rtp encapsulation");
     }
-    let Some(host) = &medium.host.0 else {
+    let Some(host) = &medium.host else {
         return bad("external_host is required for all but websocket server connections");
     };
     let Some(format) = &medium.format.0 else { return bad("format cannot be empty") };
