@@ -17,6 +17,7 @@ use crate::ari::{About, Ari, Recordings};
 use crate::config::Config;
 use crate::consumers::{CallLog, Metrics, Records, Statsd};
 use crate::http::{Figures, Http, listen};
+use crate::log::LogChannels;
 use crate::users::{Users, random_bytes};
 
 /// How long calls may take to their end when the server stops.
@@ -51,11 +52,20 @@ impl Server {
     /// # Errors
     /// What could not be started, and what to do about it.
     pub async fn start(config: &Config) -> Result<Self, StartError> {
+        let log = LogChannels::new(config.path(&config.log.folder));
+        Server::start_with(config, log).await
+    }
+
+    /// Starts a server whose log channels are these, which the program's log goes to.
+    ///
+    /// # Errors
+    /// What could not be started, and what to do about it.
+    pub async fn start_with(config: &Config, log: LogChannels) -> Result<Self, StartError> {
         let users = Users::new(&config.ari.users)?;
         let listeners = bind(&config.http.listen).await?;
         let addresses = listeners.iter().filter_map(|one| one.local_addr().ok()).collect();
         let bus = Bus::new(config.bus.settings())?;
-        let (ari, exchange, driver, metrics) = model(config, &bus)?;
+        let (ari, exchange, driver, metrics) = model(config, &bus, log)?;
         let state = &ari.state;
         let consumers = Consumers {
             _records: Records::start(&bus, state, &records(config))?,
@@ -118,7 +128,11 @@ impl Server {
 }
 
 /// The call model and what carries its orders out, and what looks at it.
-fn model(config: &Config, bus: &Bus) -> Result<(Ari, Exchange, Driver, Metrics), StartError> {
+fn model(
+    config: &Config,
+    bus: &Bus,
+    log: LogChannels,
+) -> Result<(Ari, Exchange, Driver, Metrics), StartError> {
     let (dialplan, warnings) = config.dialplan()?;
     for warning in warnings {
         tracing::warn!("dialplan: {warning}");
@@ -157,6 +171,7 @@ fn model(config: &Config, bus: &Bus) -> Result<(Ari, Exchange, Driver, Metrics),
         state,
         recordings: Recordings::new(recordings),
         prompts,
+        log,
         about: about(config, epoch.time(bus.now())),
         clock: bus.clock(),
         epoch,

@@ -71,8 +71,8 @@ const MEANT: &[(&str, &str, &str)] = &[
     ("50", "GET /sounds", "what sounds say is told, too"),
     ("51", "GET /asterisk/modules/app_echo.so", "there are no modules"),
     ("51", "POST /asterisk/modules/app_echo.so", "there are no modules"),
-    ("51", "POST /asterisk/logging", "there are no log channels"),
-    ("51", "PUT /asterisk/logging", "there are no log channels"),
+    ("51", "DELETE /asterisk/logging/g-log", "what was added can be deleted by its name"),
+    ("51", "GET /asterisk/logging", "what was added is listed"),
     ("55", "told w1 golden of device", "a device's state is told once"),
     ("60", "told w1 golden of channel g-c;2", "an answer waits its half second out"),
 ];

@@ -33,6 +33,8 @@ use stasis_media::io::Prompts;
 
 pub use operations::recordings::Recordings;
 
+use crate::log::LogChannels;
+
 /// What operations look at. Those that change something leave that to the exchange.
 pub struct Ari {
     /// What there is.
@@ -41,6 +43,8 @@ pub struct Ari {
     pub recordings: Recordings,
     /// Sounds that can be played.
     pub prompts: Prompts,
+    /// Where it is logged to.
+    pub log: LogChannels,
     /// What the server is.
     pub about: About,
     /// What time it is.

@@ -452,7 +452,7 @@ pub struct Module {
     pub support_level: String,
 }
 
-/// A log channel. There are none.
+/// A log channel: a file that is logged to.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct LogChannel {
     /// Where it writes to.

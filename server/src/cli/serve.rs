@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 
 use stasis_server::config::{Config, LogFormat};
+use stasis_server::log::LogChannels;
 use stasis_server::server::Server;
 use stasis_server::users::{UserSettings, random_password};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::prelude::*;
 
 use super::{Failure, Serve};
 
@@ -27,20 +29,21 @@ pub(super) fn serve(asked: Serve) -> Result<(), Failure> {
         let settings = UserSettings { password, ..UserSettings::default() };
         config.ari.users.insert(MADE.into(), settings);
     }
-    log(&config)?;
+    let channels = LogChannels::new(config.path(&config.log.folder));
+    log(&config, channels.clone())?;
     let runtime =
         tokio::runtime::Builder::new_multi_thread().thread_name("http").enable_all().build()?;
-    runtime.block_on(run(&config, made))
+    runtime.block_on(run(&config, channels, made))
 }
 
 /// The name of the user that is made where there is none.
 const MADE: &str = "stasis";
 
-async fn run(config: &Config, made: Option<String>) -> Result<(), Failure> {
+async fn run(config: &Config, log: LogChannels, made: Option<String>) -> Result<(), Failure> {
     // From here on a signal is not missed.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let server = Server::start(config).await?;
+    let server = Server::start_with(config, log).await?;
     for address in server.addresses() {
         println!("ARI listens at http://{address}/ari");
     }
@@ -73,14 +76,15 @@ fn own_folder() -> Result<PathBuf, Failure> {
     Ok(folder)
 }
 
-/// Begins the log, on the standard error.
-fn log(config: &Config) -> Result<(), Failure> {
+/// Begins the log, on the standard error and in the files of log channels.
+fn log(config: &Config, channels: LogChannels) -> Result<(), Failure> {
     let filter = EnvFilter::try_new(&config.log.level)
         .map_err(|problem| format!("log.level {:?}: {problem}", config.log.level))?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    match config.log.format {
-        LogFormat::Text => log.init(),
-        LogFormat::Json => log.json().flatten_event(true).init(),
-    }
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = match config.log.format {
+        LogFormat::Text => lines.with_filter(filter).boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).with_filter(filter).boxed(),
+    };
+    tracing_subscriber::registry().with(lines).with(channels.layer()).try_init()?;
     Ok(())
 }

@@ -246,6 +246,8 @@ pub struct LogSection {
     pub level: String,
     /// How.
     pub format: LogFormat,
+    /// Where the files are that clients of ARI have it logged to.
+    pub folder: PathBuf,
 }
 
 /// How the log is written.
@@ -261,7 +263,7 @@ pub enum LogFormat {
 
 impl Default for LogSection {
     fn default() -> Self {
-        LogSection { level: "info".into(), format: LogFormat::Text }
+        LogSection { level: "info".into(), format: LogFormat::Text, folder: "log".into() }
     }
 }
 

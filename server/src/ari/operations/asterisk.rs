@@ -1,18 +1,18 @@
 //! `/asterisk`: the server itself.
 //!
-//! There are no modules that could be loaded, no log channels that could be added, and no configuration
-//! that could be changed from here: those operations answer as where the thing in question is not there.
+//! There are no modules that could be loaded, and no configuration that could be changed from here: those operations answer as where the thing in question is not there.
 
 use crate::ari::Ari;
 use crate::ari::model::{
-    AsteriskInfo, AsteriskPing, BuildInfo, ConfigInfo, Date, SetId, StatusInfo, SystemInfo,
-    Variable,
+    AsteriskInfo, AsteriskPing, BuildInfo, ConfigInfo, Date, LogChannel as Model, SetId,
+    StatusInfo, SystemInfo, Variable,
 };
 use crate::ari::operation::{
-    Operation, Outcome, Returns, command, delete, done, exchange, get, post, put,
+    Operation, Outcome, Returns, command, delete, done, exchange, files, get, post, put,
 };
 use crate::ari::parameters::parameters;
 use crate::ari::reply::Reply;
+use crate::log::LogError;
 
 parameters! {
     struct Only {
@@ -139,30 +139,54 @@ fn modules() -> Vec<Operation> {
         })
         .says("Loads a module again.")
         .fails(&[no_module, busy]),
-        get("/asterisk/logging", "listLogChannels", |_, ()| {
-            done(Reply::ok(&Vec::<crate::ari::model::LogChannel>::new()))
+        get("/asterisk/logging", "listLogChannels", log_channels)
+            .says("All log channels. The standard error, where the log goes besides, is none of them.")
+            .returns(Returns::List("LogChannel")),
+        post("/asterisk/logging/{logChannelName}", "addLog", |ari, new: NewLogChannel| {
+            let log = ari.log.clone();
+            of_log(move || log.add(&new.name, &new.levels))
         })
-        .says("All log channels. There are none: the log goes to the standard error.")
-        .returns(Returns::List("LogChannel")),
-        post("/asterisk/logging/{logChannelName}", "addLog", |_, _: NewLogChannel| {
-            Err(Reply::error(
-                409,
-                "Log channels cannot be added: the log goes to the standard error",
-            ))
+        .says("Adds a log channel: a file of this name, with these levels.")
+        .fails(&[bad, (409, "There is one of this name.")]),
+        delete("/asterisk/logging/{logChannelName}", "deleteLog", |ari, of: LogChannel| {
+            let log = ari.log.clone();
+            of_log(move || log.remove(&of.name))
         })
-        .says("Adds a log channel, which is always refused.")
-        .fails(&[bad, (409, "It cannot be added.")]),
-        delete("/asterisk/logging/{logChannelName}", "deleteLog", |_, _: LogChannel| {
-            Err(Reply::error(404, "Log channel does not exist"))
-        })
-        .says("Deletes a log channel.")
+        .says("Takes a log channel away; its file stays.")
         .fails(&[no_log]),
-        put("/asterisk/logging/{logChannelName}/rotate", "rotateLog", |_, _: LogChannel| {
-            Err(Reply::error(404, "Log channel does not exist"))
+        put("/asterisk/logging/{logChannelName}/rotate", "rotateLog", |ari, of: LogChannel| {
+            let log = ari.log.clone();
+            of_log(move || log.rotate(&of.name))
         })
         .says("Begins a log channel's file anew.")
         .fails(&[no_log]),
     ]
+}
+
+fn log_channels(ari: &Ari, (): ()) -> Outcome {
+    let model = |info: crate::log::LogChannelInfo| Model {
+        channel: info.path,
+        kind: "File".into(),
+        status: "Enabled".into(),
+        configuration: info.levels,
+    };
+    done(Reply::ok(&ari.log.list().into_iter().map(model).collect::<Vec<_>>()))
+}
+
+/// Something is done with a log channel, where files may be waited for.
+fn of_log(work: impl FnOnce() -> Result<(), LogError> + Send + 'static) -> Outcome {
+    files(move || {
+        work().map_err(|problem| {
+            let status = match problem {
+                LogError::Exists => 409,
+                LogError::Unknown => 404,
+                LogError::Name | LogError::Level(_) => 400,
+                LogError::File { .. } => 500,
+            };
+            Reply::error(status, &problem.to_string())
+        })?;
+        Ok(Reply::no_content())
+    })
 }
 
 fn no_config(class: &str) -> Outcome {
