@@ -29,6 +29,8 @@ parameters! {
     struct Filter {
         /// Its name.
         Path "applicationName" name: String;
+        /// Which types of events it is told of: `allowed` and `disallowed`.
+        Whole "filter" filter: Option<Value>;
         /// The types that it wants to be told of; none: all.
         Body "allowed" allowed: Option<Value>;
         /// The types that it does not want to be told of, also if they are allowed.
@@ -99,7 +101,12 @@ fn unsubscribe(ari: &Ari, Sources { name, sources: given }: Sources) -> Outcome 
     })
 }
 
-fn filter(_: &Ari, Filter { name, allowed, disallowed }: Filter) -> Outcome {
+fn filter(_: &Ari, Filter { name, filter, mut allowed, mut disallowed }: Filter) -> Outcome {
+    // Some client libraries write its name into the body nevertheless.
+    if let Some(Value::Object(mut filter)) = filter {
+        allowed = allowed.or_else(|| filter.remove("allowed"));
+        disallowed = disallowed.or_else(|| filter.remove("disallowed"));
+    }
     let has_none = allowed.is_none() && disallowed.is_none();
     let both = types(allowed).and_then(|allowed| Ok((allowed, types(disallowed)?)));
     exchange(move |exchange| {
