@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 use stasis_control::Refusal;
+use stasis_control::application::Source;
 
 use crate::ari::Ari;
 use crate::ari::operation::{Operation, Outcome, Returns, exchange, get, post};
@@ -57,6 +58,9 @@ pub(super) fn operations() -> Vec<Operation> {
 
 fn user(_: &Ari, user: User) -> Outcome {
     let sources = super::sources(&user.sources.unwrap_or_default())?;
+    if sources.iter().any(|source| matches!(source, Source::Device(_))) {
+        return Err(Reply::error(400, "Invalid event source URI scheme")); // devices have no events of users
+    }
     exchange(move |exchange| {
         let body = user.variables.unwrap_or_default();
         let told = exchange.user_event(&user.application, &user.name, body, &sources);
