@@ -5,7 +5,7 @@ CARGO := cargo
 ARGS :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test setup check lint doc unit benches loom shuttle stress faults hours bench soak dtmf-speech dtmf-suite
+.PHONY: help demo test setup check lint doc unit test-clients benches loom shuttle stress faults hours bench soak dtmf-speech dtmf-suite
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -13,7 +13,7 @@ help: ## List the targets
 demo: setup ## A conference on your sound devices, with two simulated phones (ARGS="--help")
 	@$(CARGO) run --locked --release --example conference -- $(ARGS)
 
-test: setup check lint doc unit benches loom shuttle ## Everything that must pass
+test: setup check lint doc unit test-clients benches loom shuttle ## Everything that must pass
 	@echo "All tests passed."
 
 setup: ## Install what is missing (C compiler, pkg-config, cmake, ALSA headers)
@@ -31,6 +31,11 @@ doc: ## Build the documentation, no warnings
 
 unit: ## Run unit, integration and doc tests
 	$(CARGO) test --locked --workspace
+
+test-clients: ## Run clients of ARI, as they are published, against the server
+	@sh scripts/setup.sh clients
+	$(CARGO) build --locked -p stasis-server
+	@sh server/tests/clients/run.sh $(or $(CARGO_TARGET_DIR),target)
 
 benches: ## Run each bench once, as a test
 	$(CARGO) test --locked --benches
