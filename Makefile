@@ -5,13 +5,21 @@ CARGO := cargo
 ARGS :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test setup check lint doc unit test-clients benches loom shuttle stress faults hours bench soak dtmf-speech dtmf-suite
+.PHONY: help demo demo-ari demo-ivr test test-apps test-clients setup check lint doc unit benches loom shuttle stress faults hours bench soak dtmf-speech dtmf-suite
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 demo: setup ## A conference on your sound devices, with two simulated phones (ARGS="--help")
 	@$(CARGO) run --locked --release --example conference -- $(ARGS)
+
+demo-ari: ## A conference room of an ARI application in Python, with four simulated callers (ARGS="--seconds 20")
+	@sh scripts/setup.sh python
+	@sh examples/apps/run.sh conference $(ARGS)
+
+demo-ivr: ## A voice menu of an ARI application in Node, with four simulated callers
+	@sh scripts/setup.sh node
+	@sh examples/apps/run.sh ivr $(ARGS)
 
 test: setup check lint doc unit test-clients benches loom shuttle ## Everything that must pass
 	@echo "All tests passed."
@@ -32,8 +40,12 @@ doc: ## Build the documentation, no warnings
 unit: ## Run unit, integration and doc tests
 	$(CARGO) test --locked --workspace
 
-test-clients: ## Run clients of ARI, as they are published, against the server
-	@sh scripts/setup.sh clients
+test-apps: ## Run the ARI applications of examples/apps, each with its callers, and check what they say (half a minute)
+	@sh scripts/setup.sh python node
+	sh examples/apps/test.sh
+
+test-clients: ## Run client libraries of ARI, as they are published, against the server (40 s)
+	@sh scripts/setup.sh python node
 	$(CARGO) build --locked -p stasis-server
 	@sh server/tests/clients/run.sh $(or $(CARGO_TARGET_DIR),target)
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what the build needs and this machine lacks, or says the exact line to type.
-# Silent when nothing is missing. Run by `make demo` and `make test`; `setup.sh clients` also has what clients of
-# ARI run on, for `make test-clients`.
+# Silent when nothing is missing. Run by `make demo` and `make test`; `setup.sh python node` wants those, too, for
+# the applications in examples/apps.
 set -eu
 
 missing=""
@@ -20,17 +20,27 @@ if [ "$(uname -s)" = Linux ]; then
     # Asked without pkg-config too: it may be among what is missing.
     pkg-config --exists alsa 2>/dev/null || need libasound2-dev
 fi
-if [ "${1:-}" = clients ]; then
-    command -v node >/dev/null 2>&1 || need nodejs
-    command -v npm >/dev/null 2>&1 || need npm
-    python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || need python3-venv
-fi
+
+for wanted in "$@"; do
+    command -v curl >/dev/null 2>&1 || need curl
+    case $wanted in
+    python)
+        command -v python3 >/dev/null 2>&1 || need python3
+        # Debian's has no ensurepip until python3-venv is there.
+        python3 -c 'import ensurepip, venv' 2>/dev/null || need python3-venv
+        ;;
+    node)
+        command -v node >/dev/null 2>&1 || need nodejs
+        command -v npm >/dev/null 2>&1 || need npm
+        ;;
+    esac
+done
 
 if [ -n "$missing" ]; then
     line="apt-get install -y --no-install-recommends$missing"
     if ! command -v apt-get >/dev/null 2>&1; then
         echo "These Debian packages are missing:$missing" >&2
-        echo "Install what your system has in their place (Fedora: dnf install gcc cmake pkgconf alsa-lib-devel nodejs python3)," >&2
+        echo "Install what your system has in their place (Fedora: dnf install gcc cmake pkgconf alsa-lib-devel nodejs npm python3)," >&2
         echo "then run this again." >&2
         exit 1
     fi

@@ -23,6 +23,13 @@ impl Figures {
         self.add(what, format!("{value:.1} {unit}"), format!("≤ {goal} {unit}"), is_reached);
     }
 
+    /// A figure that is to be at least this.
+    #[allow(dead_code)] // not every bench has one
+    pub fn at_least(&mut self, what: &str, value: f64, goal: f64, unit: &str) {
+        let is_reached = Some(value >= goal);
+        self.add(what, format!("{value:.1} {unit}"), format!("≥ {goal} {unit}"), is_reached);
+    }
+
     /// A count that is to be zero.
     pub fn none(&mut self, what: &str, count: u64) {
         self.add(what, count.to_string(), "0".into(), Some(count == 0));

@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use slotmap::SlotMap;
-use stasis_bus::Pooled;
+use stasis_bus::{Forward, Pooled};
 
 use crate::application::{ApplicationSnapshot, EventFilter, Interests};
 use crate::id::AppName;
@@ -20,7 +20,12 @@ slotmap::new_key_type! {
 /// An application, as its owner knows it.
 pub(crate) struct App {
     pub(crate) name: AppName,
+    /// What it is told: all that it has asked for, and what concerns it.
     pub(crate) topic: Arc<Pooled>,
+    /// What concerns it: who has come and left, and what it is.
+    pub(crate) own: Arc<Pooled>,
+    /// From the second to the first.
+    pub(crate) _forward: Forward,
     /// Who listens; none: nobody.
     pub(crate) listener: Option<u64>,
     pub(crate) channels: Interests,

@@ -28,6 +28,8 @@ pub(crate) struct Call {
 pub(crate) struct Peer {
     pub(crate) channel: ChannelKey,
     pub(crate) status: DialStatus,
+    /// What was dialed.
+    pub(crate) dialstring: String,
 }
 
 /// Why somebody is dialed.

@@ -13,7 +13,8 @@
 //! | `bridge:ID`, all on `bridge:all` | [`BridgeUpdate`](bridge::BridgeUpdate), [`BridgeEvent`](message::BridgeEvent), what is played and recorded there |
 //! | `endpoint:TECH/NAME`, all on `endpoint:all` | [`EndpointUpdate`](message::EndpointUpdate) |
 //! | `deviceState:all`, `presence:all`, `mwi:all` | [`DeviceUpdate`](message::DeviceUpdate), [`PresenceUpdate`](message::PresenceUpdate), [`MailboxUpdate`](message::MailboxUpdate) |
-//! | `application:NAME`, all on `application:all` | everything that the application has asked for, once each, and [`ApplicationEvent`](message::ApplicationEvent): who has come and left |
+//! | `stasis:NAME`, all on `stasis:all` | [`ApplicationEvent`](message::ApplicationEvent): who has come to the application and left; [`ApplicationUpdate`](message::ApplicationUpdate); what users tell it |
+//! | `application:NAME`, all on `application:all` | all of that, and everything that the application has asked for, once each |
 //! | `playback:all`, `recording:all`, `variable:all`, `message:all` | what has no object to be told of |
 //!
 //! Beside each topic whose last messages are kept, one with `-cached` behind its name tells what was before

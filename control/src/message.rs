@@ -123,7 +123,7 @@ pub struct Dial {
     pub peer: Arc<ChannelSnapshot>,
     /// How it stands.
     pub status: DialStatus,
-    /// What was dialed; empty after the beginning.
+    /// What was dialed; after the beginning only of a call that was originated.
     pub dialstring: String,
     /// When.
     pub at: Timestamp,
@@ -286,7 +286,7 @@ pub enum TransferResult {
 }
 
 /// A channel has come to an application, or has left it; and what else concerns the application. Published
-/// on the application's topic.
+/// on `stasis:NAME`, and so on the application's topic.
 #[derive(Clone, Debug, Serialize)]
 pub struct ApplicationEvent {
     /// Whose.
@@ -348,8 +348,8 @@ pub enum ApplicationHappening {
     },
 }
 
-/// An application's interests have changed, or it is gone. Published on `application:all`, and kept by its
-/// cache.
+/// An application's interests have changed, or it is gone. Published on `stasis:NAME`, and kept by the cache
+/// of `stasis:all`.
 #[derive(Clone, Debug)]
 pub struct ApplicationUpdate {
     /// What it is; of one that is gone: what it was.

@@ -183,7 +183,7 @@ impl State {
 }
 
 /// The topics. An object's own is made with it, and ends with it; those of a kind are forwarded to one that
-/// has all: `channel:all`, `bridge:all`, `endpoint:all`, `application:all`.
+/// has all: `channel:all`, `bridge:all`, `endpoint:all`, `application:all`, `stasis:all`.
 pub(crate) struct Topics {
     pub(crate) bus: Bus,
     channels: TopicPool,
@@ -191,6 +191,7 @@ pub(crate) struct Topics {
     endpoints: TopicPool,
     devices: TopicPool,
     applications: TopicPool,
+    stays: TopicPool,
     pub(crate) mailboxes: Topic,
     pub(crate) presences: Topic,
     pub(crate) variables: Topic,
@@ -205,14 +206,14 @@ impl Topics {
         let pool = |name| TopicPool::new(bus, name);
         let (channels, bridges) = (pool("channel:all"), pool("bridge:all"));
         let (endpoints, devices) = (pool("endpoint:all"), pool("deviceState:all"));
-        let applications = pool("application:all");
+        let (applications, stays) = (pool("application:all"), pool("stasis:all"));
         let (mailboxes, presences) = (bus.topic("mwi:all"), bus.topic("presence:all"));
         let (playbacks, recordings) = (bus.topic("playback:all"), bus.topic("recording:all"));
         let caches = Caches {
             channels: Cache::new(bus, channels.all())?,
             bridges: Cache::new(bus, bridges.all())?,
             endpoints: Cache::new(bus, endpoints.all())?,
-            applications: Cache::new(bus, applications.all())?,
+            applications: Cache::new(bus, stays.all())?,
             devices: Cache::new(bus, devices.all())?,
             mailboxes: Cache::new(bus, &mailboxes)?,
             presences: Cache::new(bus, &presences)?,
@@ -226,6 +227,7 @@ impl Topics {
             endpoints,
             devices,
             applications,
+            stays,
             mailboxes,
             presences,
             variables: bus.topic("variable:all"),
@@ -268,8 +270,13 @@ impl Topics {
         member(&self.applications, "application", name)
     }
 
-    pub(crate) fn all_applications(&self) -> &Topic {
-        self.applications.all()
+    /// The topic of what concerns an application itself; all of it is forwarded to the application's.
+    pub(crate) fn stays(&self, name: &AppName) -> Arc<Pooled> {
+        member(&self.stays, "stasis", name)
+    }
+
+    pub(crate) fn all_stays(&self) -> &Topic {
+        self.stays.all()
     }
 
     /// Something is gone: it is kept no longer.
@@ -294,6 +301,6 @@ mod tests {
         let (of_one, of_all) = (topics.channel(&ChannelId::made("all")), topics.channels.all());
         assert_ne!(of_one.id(), of_all.id());
         let application = topics.application(&AppName::made("all"));
-        assert_ne!(application.id(), topics.all_applications().id());
+        assert_ne!(application.id(), topics.applications.all().id());
     }
 }

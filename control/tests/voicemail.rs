@@ -264,6 +264,23 @@ fn a_message_of_who_hangs_up_in_the_middle_is_kept() {
 }
 
 #[test]
+fn who_hangs_up_before_the_beep_is_over_leaves_no_file() {
+    let mut in_the_beep = 0;
+    for after in (900..1_600).step_by(40) {
+        let mut mail = VoiceMail::new(&[("ben", quiet().says(BEN).hangs_up_after(after))]);
+        mail.app.is_called("ben", "from-ben");
+        mail.serve_until_gone("from-ben");
+        let has_begun = mail.app.log.iter().any(|line| line == "RecordingStarted 1000/msg1");
+        let its_turn_came =
+            mail.app.log.iter().any(|line| line == "PlaybackFinished p1 sound:vm-intro");
+        in_the_beep += u32::from(its_turn_came && !has_begun);
+        assert_eq!(mail.file("1000/msg1").exists(), has_begun, "hung up after {after} ms");
+        mail.close();
+    }
+    assert!(in_the_beep > 0, "nobody was that quick");
+}
+
+#[test]
 fn the_owner_hears_all_messages_and_they_are_old_then() {
     let mut mail = with_owner(quiet());
     mail.serve_until_gone("owner");

@@ -94,7 +94,7 @@ impl Hall {
         let all = ["channel:", "bridge:", "endpoint:"].map(|source| source.parse().unwrap());
         exchange.subscribe(APP, &all).unwrap();
         let test = bus.topic("test");
-        let topics = ["channel:all", "bridge:all", "application:all"];
+        let topics = ["channel:all", "bridge:all", "stasis:all"];
         let forwards =
             topics.iter().map(|topic| bus.topic(topic).forward_to(&test).unwrap()).collect();
         let told = test.subscribe().capacity(1 << 14).pull().unwrap();

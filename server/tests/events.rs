@@ -1,8 +1,11 @@
 //! What events look like on the wire, one file for each: `STASIS_GOLDEN=write` writes them again.
 //!
-//! `STASIS_ARI=FOLDER` checks the same events against the models of a live Asterisk (`models.json` there): no
+//! Where the recordings of a live Asterisk are (`STASIS_ARI=FOLDER`, or `../shared/ari` beside this repository) the same
+//! events are checked against the models of a live Asterisk (`models.json` there): no
 //! field that they need is missing, and none is there that they do not have. And against what it has sent
 //! (`traces/` there): no field was sent that is not here, and none of another type.
+
+mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -328,8 +331,8 @@ fn a_change_in_several_ways_is_told_in_their_order() {
 
 #[test]
 fn events_have_the_fields_of_their_models() {
-    let Ok(folder) = std::env::var("STASIS_ARI") else { return };
-    let models = std::fs::read_to_string(PathBuf::from(folder).join("models.json")).unwrap();
+    let Some(folder) = common::recordings() else { return };
+    let models = std::fs::read_to_string(folder.join("models.json")).unwrap();
     let models: Value = serde_json::from_str(&models).unwrap();
     let models = models.get("models").unwrap_or(&models);
     for (name, text) in sent() {
@@ -339,7 +342,7 @@ fn events_have_the_fields_of_their_models() {
 
 #[test]
 fn what_was_recorded_has_no_field_that_is_not_here() {
-    let Ok(folder) = std::env::var("STASIS_ARI") else { return };
+    let Some(folder) = common::recordings() else { return };
     let ours = |(name, text): (&'static str, String)| {
         let mut fields = BTreeMap::new();
         add_fields(&serde_json::from_str(&text).unwrap(), String::new(), &mut fields);
@@ -347,7 +350,7 @@ fn what_was_recorded_has_no_field_that_is_not_here() {
     };
     let ours: BTreeMap<_, _> = sent().into_iter().map(ours).collect();
     let mut compared = 0;
-    for file in std::fs::read_dir(PathBuf::from(folder).join("traces")).unwrap() {
+    for file in std::fs::read_dir(folder.join("traces")).unwrap() {
         let path = file.unwrap().path();
         if path.extension().is_none_or(|extension| extension != "json") {
             continue;

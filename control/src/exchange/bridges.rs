@@ -261,7 +261,8 @@ impl Exchange {
         }
         // While those who listen because of who is in it still do.
         self.stop_bridge_operations(key);
-        members.iter().for_each(|member| self.part(*member, true));
+        // The last to come is the first to go.
+        members.iter().rev().for_each(|member| self.part(*member, true));
         let Some(bridge) = self.bridges.get(key) else { return };
         let (id, mix, topic) = (bridge.id.clone(), bridge.mix, bridge.topic.clone());
         let (new, at) = (bridge.snapshot.clone(), self.time());
@@ -356,6 +357,9 @@ impl Exchange {
     /// How a bridge is done may change with who is in it.
     fn choose_technology(&mut self, key: BridgeKey) {
         let bridge = &mut self.bridges[key];
+        if bridge.is_closing {
+            return;
+        }
         bridge.technology = bridge.suitable();
         self.publish_bridge(key);
     }

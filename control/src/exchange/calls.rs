@@ -29,7 +29,8 @@ impl Exchange {
         channels: &[ChannelKey],
         timeout: Option<Duration>,
     ) -> CallKey {
-        let peer = |&channel| Peer { channel, status: DialStatus::Begun };
+        let peer =
+            |&channel| Peer { channel, status: DialStatus::Begun, dialstring: String::new() };
         let peers = channels.iter().map(peer).collect();
         let call = Call { purpose, caller, peers, begun: self.now, answered: None };
         let key = self.calls.insert(call);
@@ -49,7 +50,10 @@ impl Exchange {
         let Some(channel) = self.channels.get(key) else { return };
         let (caller, connected) = (channel.caller.clone(), channel.connected.clone());
         self.instruct(key, Instruction::Call { caller: &caller, connected: &connected });
-        self.tell_dial(call, key, DialStatus::Begun, dialstring);
+        if let Some(peer) = self.calls.get_mut(call).and_then(|call| call.peer(key)) {
+            peer.dialstring = dialstring.into();
+        }
+        self.tell_dial(call, key, DialStatus::Begun);
     }
 
     /// Whether the other half of a channel, which the dialplan is to have, has somewhere to go.
@@ -70,15 +74,19 @@ impl Exchange {
     }
 
     /// Publishes how a call to somebody stands.
-    fn tell_dial(&mut self, call: CallKey, peer: ChannelKey, status: DialStatus, dialstring: &str) {
+    fn tell_dial(&mut self, call: CallKey, peer: ChannelKey, status: DialStatus) {
         let Some(call) = self.calls.get_mut(call) else { return };
-        let caller = call.caller;
+        let (caller, mut dialstring) = (call.caller, String::new());
+        let is_originated = matches!(call.purpose, Purpose::Originate(_));
         if let Some(peer) = call.peer(peer) {
             peer.status = status;
+            // Who has dialed knows what; only who has originated is told again.
+            if status == DialStatus::Begun || is_originated {
+                dialstring.clone_from(&peer.dialstring);
+            }
         }
         let Some(snapshot) = self.snapshot_of(peer) else { return };
         let (caller_snapshot, at) = (caller.and_then(|key| self.snapshot_of(key)), self.time());
-        let dialstring = dialstring.to_owned();
         let dial = Dial { caller: caller_snapshot, peer: snapshot, status, dialstring, at };
         // Of two channels: once for those who have asked for both.
         let about = caller.filter(|key| self.channels.contains_key(*key)).unwrap_or(peer);
@@ -103,14 +111,14 @@ impl Exchange {
             self.change(key, |channel| channel.state = ChannelState::Ringing);
         }
         let Some(call) = self.pending_call(key) else { return };
-        self.tell_dial(call, key, DialStatus::Ringing, "");
+        self.tell_dial(call, key, DialStatus::Ringing);
         self.tell_caller(call, &Instruction::Ring(true));
     }
 
     /// There is something to hear from a channel that is called.
     pub(super) fn progresses(&mut self, key: ChannelKey) {
         let Some(call) = self.pending_call(key) else { return };
-        self.tell_dial(call, key, DialStatus::Progress, "");
+        self.tell_dial(call, key, DialStatus::Progress);
         self.tell_caller(call, &Instruction::Progress);
     }
 
@@ -139,7 +147,7 @@ impl Exchange {
         match purpose {
             None => self.dialed_party_answers(call, key),
             Some(then) => {
-                self.tell_dial(call, key, DialStatus::Answer, "");
+                self.tell_dial(call, key, DialStatus::Answer);
                 self.calls.remove(call);
                 self.channels[key].call = None;
                 if let Some(then) = then {
@@ -167,7 +175,7 @@ impl Exchange {
     /// The other end of a channel is busy, or there is no way to it.
     pub(super) fn is_refused(&mut self, key: ChannelKey, cause: Cause) {
         let Some(call) = self.pending_call(key) else { return };
-        self.tell_dial(call, key, DialStatus::of_cause(cause), "");
+        self.tell_dial(call, key, DialStatus::of_cause(cause));
         let is_command = matches!(self.calls[call].purpose, Purpose::Command);
         if is_command {
             // The application that has made it decides; its other end will hang up.
@@ -207,7 +215,7 @@ impl Exchange {
         let Some(peer) = self.calls.get_mut(call).and_then(|call| call.peer(key)) else { return };
         if !peer.status.is_final() {
             let status = DialStatus::of_cause(self.channels[key].hangup.cause);
-            self.tell_dial(call, key, status, "");
+            self.tell_dial(call, key, status);
         }
         self.look_at_call(call);
     }
@@ -230,7 +238,7 @@ impl Exchange {
         let Some(call) = self.calls.get(key) else { return };
         let pending: Vec<_> = call.pending().collect();
         for &channel in &pending {
-            self.tell_dial(key, channel, status, "");
+            self.tell_dial(key, channel, status);
             self.channels[channel].call = None;
             self.hang_up(channel, Cause::UNKNOWN, By::Nobody);
         }
@@ -332,9 +340,9 @@ impl Exchange {
         self.set_channel_variable(caller, "DIALSTATUS", DialStatus::Answer.name());
         self.set_channel_variable(caller, "DIALEDPEERNAME", &name);
         self.set_channel_variable(caller, "DIALEDPEERNUMBER", &resource);
-        self.tell_dial(key, peer, DialStatus::Answer, "");
+        self.tell_dial(key, peer, DialStatus::Answer);
         for other in others {
-            self.tell_dial(key, other, DialStatus::Cancel, "");
+            self.tell_dial(key, other, DialStatus::Cancel);
             self.channels[other].call = None;
             self.hang_up(other, Cause::ANSWERED_ELSEWHERE, By::Nobody);
         }

@@ -1,6 +1,5 @@
 //! Applications: who listens, and what each has asked for.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use stasis_bus::Topic;
@@ -34,10 +33,13 @@ impl Exchange {
     ) -> (Registration, T) {
         let listener = self.apps.next_listener();
         let key = self.apps.find(name).unwrap_or_else(|| {
-            let topic = self.topics.application(name);
+            let (topic, own) = (self.topics.application(name), self.topics.stays(name));
+            let forward = own.forward_to(&topic).expect("nothing else forwards these topics");
             self.apps.insert(App {
                 name: name.clone(),
                 topic,
+                own,
+                _forward: forward,
                 listener: None,
                 channels: Interests::default(),
                 bridges: Interests::default(),
@@ -90,10 +92,10 @@ impl Exchange {
             self.dialplan = self.dialplan.without_context(&context_of(&name));
         }
         let new = Arc::new(app.snapshot());
-        self.topics.all_applications().publish(ApplicationUpdate { new, is_gone });
+        app.own.publish(ApplicationUpdate { new, is_gone });
         if is_gone {
             self.tell_app(key, ApplicationHappening::Unregistered);
-            Topics::clear::<ApplicationUpdate>(self.topics.all_applications(), name);
+            Topics::clear::<ApplicationUpdate>(self.topics.all_stays(), name);
             self.apps.remove(key);
             self.channels.values_mut().for_each(|channel| {
                 channel.listeners.remove(&key);
@@ -111,7 +113,7 @@ impl Exchange {
     pub(super) fn tell_app(&self, key: AppKey, event: ApplicationHappening) {
         if let Some(app) = self.apps.get(key) {
             let (application, at) = (app.name.clone(), self.time());
-            app.topic.publish(ApplicationEvent { application, event, at });
+            app.own.publish(ApplicationEvent { application, event, at });
         }
     }
 
@@ -243,8 +245,8 @@ impl Exchange {
     pub fn set_filter(
         &mut self,
         app: &str,
-        allowed: Option<BTreeSet<String>>,
-        disallowed: Option<BTreeSet<String>>,
+        allowed: Option<Vec<String>>,
+        disallowed: Option<Vec<String>>,
     ) -> Result<Arc<ApplicationSnapshot>, Refusal> {
         let key = self.find_app(app)?;
         let filter = &mut self.apps.get_mut(key).expect("it was just found").filter;
@@ -323,7 +325,7 @@ impl Exchange {
         let at = self.time();
         let event = UserEvent { name: name.into(), body, channel, bridge, endpoint, at };
         let app = self.apps.get(key).expect("it was just found");
-        app.topic.publish(event);
+        app.own.publish(event);
         Ok(())
     }
 }

@@ -1,6 +1,5 @@
 //! What numbers stand for: who of those that are there, and how something is done.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use stasis_control::application::Source;
@@ -192,6 +191,6 @@ pub fn party(pick: Pick) -> Option<Party> {
     (!pick.is_multiple_of(3)).then(|| Party { name: "Gold".into(), number: pick.to_string() })
 }
 
-pub fn words(pick: Pick) -> Option<BTreeSet<String>> {
-    pick.is_multiple_of(2).then(|| BTreeSet::from(["StasisStart".to_owned()]))
+pub fn words(pick: Pick) -> Option<Vec<String>> {
+    pick.is_multiple_of(2).then(|| vec!["StasisStart".to_owned()])
 }

@@ -127,6 +127,7 @@ pub enum Event<'a> {
     },
     ChannelUserevent {
         eventname: &'a str,
+        #[schema(value_type = Object)]
         userevent: NamedBody<'a>,
         #[serde(skip_serializing_if = "Option::is_none")]
         channel: Option<Channel<'a>>,
@@ -191,7 +192,7 @@ pub enum Event<'a> {
 }
 
 /// What a user says, and what the user calls it, in one object.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize)]
 pub struct NamedBody<'a> {
     eventname: &'a str,
     #[serde(flatten)]

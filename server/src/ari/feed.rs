@@ -46,6 +46,11 @@ const MOST_WAITING: usize = 1 << 20;
 /// How long the thread sleeps at most, to see whether it is to end.
 const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 
+/// So many messages at once are much.
+const MUCH: usize = 16;
+/// How long it lets messages come together.
+const PAUSE: Duration = Duration::from_micros(500);
+
 /// The thread. Dropping it ends it, when all that was published before is written.
 pub struct Feed {
     topic: Topic,
@@ -121,13 +126,34 @@ impl Writer {
     fn run(mut self, mut events: PullSubscription) {
         loop {
             match events.recv_timeout(LONGEST_SLEEP) {
-                Ok(Delivery::Message(message)) if message.is::<End>() => return,
-                Ok(Delivery::Message(message)) => self.take(&message),
-                Ok(Delivery::Lagged(lost)) => self.lost(lost),
+                Ok(delivery) => {
+                    if !self.take_all(delivery, &mut events) {
+                        return;
+                    }
+                }
                 Err(TryRecvError::Empty) => {}
                 Err(_) => return,
             }
         }
+    }
+
+    /// Takes what is there; `false`: it was the end. When that was much, it lets more come together for a
+    /// moment: to be woken for each message costs the call model more than the message.
+    fn take_all(&mut self, first: Delivery, events: &mut PullSubscription) -> bool {
+        let (mut next, mut taken) = (Some(first), 0);
+        while let Some(delivery) = next {
+            match delivery {
+                Delivery::Message(message) if message.is::<End>() => return false,
+                Delivery::Message(message) => self.take(&message),
+                Delivery::Lagged(lost) => self.lost(lost),
+            }
+            taken += 1;
+            next = events.try_recv().ok();
+        }
+        if taken >= MUCH {
+            thread::sleep(PAUSE);
+        }
+        true
     }
 
     fn take(&mut self, message: &Message) {
@@ -181,7 +207,7 @@ impl Writer {
 
 /// Whose topic it is.
 fn application_of(topic: &str) -> &str {
-    let name = topic.strip_prefix("application:").unwrap_or(topic);
+    let name = topic.split_once(':').map_or(topic, |(_, name)| name);
     name.trim_end_matches('\0') // of one that is called `all`
 }
 

@@ -238,7 +238,7 @@ pub struct LiveRecording<'a> {
     name: &'a str,
     /// How it is written down.
     format: &'a str,
-    /// What it does: queued, recording, paused, done, failed, canceled.
+    /// What it does: queued, recording, paused, done (also when it was thrown away), failed.
     #[schema(value_type = String)]
     state: RecordingState,
     /// Who is recorded.
@@ -265,7 +265,11 @@ impl<'a> From<&'a RecordingSnapshot> for LiveRecording<'a> {
         LiveRecording {
             name: &recording.name,
             format: &recording.format,
-            state: recording.state,
+            // As clients know it: that it was thrown away they see by its not being kept.
+            state: match recording.state {
+                RecordingState::Canceled => RecordingState::Done,
+                state => state,
+            },
             target_uri: recording.target.to_string(),
             duration: recording.duration,
             talking_duration: recording.talking_duration,
@@ -311,22 +315,26 @@ struct EventType<'a> {
     name: &'a str,
 }
 
-/// What is listed for all channels, bridges and endpoints, in the place of their ids.
-const ALL: [&str; 3] =
-    ["__AST_CHANNEL_ALL_TOPIC", "__AST_BRIDGE_ALL_TOPIC", "__AST_ENDPOINT_ALL_TOPIC"];
+/// What is listed for all channels, bridges, endpoints and devices, in the place of their ids.
+const ALL: [&str; 4] = [
+    "__AST_CHANNEL_ALL_TOPIC",
+    "__AST_BRIDGE_ALL_TOPIC",
+    "__AST_ENDPOINT_ALL_TOPIC",
+    "__AST_DEVICE_STATE_ALL_TOPIC",
+];
 
 impl<'a> From<&'a ApplicationSnapshot> for Application<'a> {
     fn from(app: &'a ApplicationSnapshot) -> Self {
         let ids = |interests: &'a stasis_control::application::Interests, all: &'static str| {
             interests.all.then_some(all).into_iter().chain(interests.names()).collect()
         };
-        let types = |names: &'a BTreeSet<String>| names.iter().map(|name| EventType { name });
+        let types = |names: &'a [String]| names.iter().map(|name| EventType { name });
         Application {
             name: &app.name,
             channel_ids: ids(&app.channels, ALL[0]),
             bridge_ids: ids(&app.bridges, ALL[1]),
             endpoint_ids: ids(&app.endpoints, ALL[2]),
-            device_names: ids(&app.devices, ""),
+            device_names: ids(&app.devices, ALL[3]),
             events_allowed: types(&app.filter.allowed).collect(),
             events_disallowed: types(&app.filter.disallowed).collect(),
         }
@@ -420,13 +428,13 @@ pub struct StatusInfo {
 /// The server is there.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct AsteriskPing<'a> {
-    /// The server's id.
-    pub asterisk_id: &'a str,
     /// Always `pong`.
     pub ping: &'static str,
     /// What time it is.
     #[schema(value_type = String, format = "date+0000")]
     pub timestamp: Date,
+    /// The server's id.
+    pub asterisk_id: &'a str,
 }
 
 /// A module. There are none.

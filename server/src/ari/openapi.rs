@@ -101,9 +101,37 @@ fn kind(of: &Parameter) -> Value {
         Kind::Integer => json!({ "type": "integer", "format": "int64" }),
         Kind::Flag => json!({ "type": "boolean" }),
         Kind::Object => json!({ "type": "object" }),
+        Kind::Variables => json!({
+            "type": "object",
+            "additionalProperties": { "oneOf": [
+                { "type": ["string", "number", "boolean"] },
+                {
+                    "type": "object",
+                    "properties": {
+                        "value": { "type": ["string", "number", "boolean"] },
+                        "report_events": { "type": "boolean" },
+                    },
+                    "required": ["value"],
+                },
+            ] },
+        }),
+        Kind::Types => json!({
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": { "type": { "type": "string" } },
+                "required": ["type"],
+            },
+        }),
     };
     if of.kind == Kind::Text && of.is_required {
         one["minLength"] = 1.into();
+    }
+    if let Some(pattern) = of.pattern {
+        one["pattern"] = pattern.into();
+    }
+    if let Some(least) = of.least {
+        one["minimum"] = least.into();
     }
     if !of.values.is_empty() && !of.is_list {
         one["enum"] = of.values.into();
@@ -112,12 +140,13 @@ fn kind(of: &Parameter) -> Value {
         one["default"] = match of.kind {
             Kind::Integer => default.parse::<i64>().unwrap_or_default().into(),
             Kind::Flag => (default == "true").into(),
-            Kind::Text | Kind::Object => default.into(),
+            _ => default.into(),
         };
     }
-    match of.is_list {
-        true => json!({ "type": "array", "items": one }),
-        false => one,
+    match (of.is_list, of.is_required) {
+        (true, true) => json!({ "type": "array", "items": one, "minItems": 1 }),
+        (true, false) => json!({ "type": "array", "items": one }),
+        (false, _) => one,
     }
 }
 
@@ -146,7 +175,12 @@ fn responses(operation: &Operation) -> Value {
             }
             Some(_) => {}
             None => {
-                let content = body(of("Problem").json());
+                // Where no JSON is expected, a page for people is sent.
+                let is_page = operation.returns == Returns::Events && [400, 426].contains(&status);
+                let content = match is_page {
+                    true => json!({ "text/html": {} }),
+                    false => body(of("Problem").json()),
+                };
                 all.insert(name, json!({ "description": meaning, "content": content }));
             }
         }

@@ -27,8 +27,11 @@ pub enum Step {
     Done(Reply),
     /// The answer is known a moment later: look again until there is one. `true`: it is the last time, and
     /// there is to be one.
-    Look(Box<dyn FnMut(&mut Exchange, bool) -> Option<Reply> + Send>),
+    Look(Look),
 }
+
+/// A look for an answer.
+pub type Look = Box<dyn FnMut(&mut Exchange, bool) -> Option<Reply> + Send>;
 
 /// What is to be done, or why nothing is.
 pub type Outcome = Result<Work, Reply>;

@@ -34,6 +34,10 @@ pub enum Kind {
     Flag,
     /// A JSON object.
     Object,
+    /// Variables, by name.
+    Variables,
+    /// A list of types of events.
+    Types,
 }
 
 /// A parameter, as the documentation shows it.
@@ -53,6 +57,10 @@ pub struct Parameter {
     pub default: Option<&'static str>,
     /// What it can be; empty: anything.
     pub values: &'static [&'static str],
+    /// What a text, or each of several, looks like, as a regular expression.
+    pub pattern: Option<&'static str>,
+    /// The least that a number can be.
+    pub least: Option<i64>,
     /// What it is for.
     pub text: &'static [&'static str],
     /// What is said when it is not there.
@@ -235,6 +243,9 @@ impl Readable for Vec<String> {
             };
             all.extend(text.split(',').map(|part| part.trim().to_owned()));
         }
+        if all.is_empty() && parameter.is_required {
+            return Err(parameter.missing());
+        }
         Ok(all)
     }
 }
@@ -296,6 +307,22 @@ impl Readable for Value {
     }
 }
 
+/// A list of types of events: objects, each with a `type`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Types(pub Vec<String>);
+
+impl Readable for Types {
+    const KIND: Kind = Kind::Types;
+
+    fn read(given: Option<Value>, parameter: &Parameter) -> Result<Self, Reply> {
+        let given = given.ok_or_else(|| parameter.missing())?;
+        let bad = || Reply::error(400, "Invalid format definition");
+        let list = given.as_array().ok_or_else(bad)?.iter();
+        let types = list.map(|item| item["type"].as_str().map(str::to_owned).ok_or_else(bad));
+        types.collect::<Result<_, _>>().map(Types)
+    }
+}
+
 /// A variable that is to be set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Variable {
@@ -312,15 +339,22 @@ pub struct Variable {
 pub struct Variables(pub Vec<Variable>);
 
 impl Readable for Variables {
-    const KIND: Kind = Kind::Object;
+    const KIND: Kind = Kind::Variables;
 
     fn read(given: Option<Value>, parameter: &Parameter) -> Result<Self, Reply> {
         let object = Map::read(given, parameter)?;
         let read = |(name, value): (String, Value)| {
             let (value, report) = match value {
                 Value::Object(mut fields) => {
-                    let report = fields.get("report_events").and_then(Value::as_bool);
-                    (fields.remove("value").unwrap_or_default(), report.unwrap_or(false))
+                    let report = match fields.remove("report_events") {
+                        None | Some(Value::Bool(false)) => false,
+                        Some(Value::Bool(true)) => true,
+                        Some(other) => {
+                            let wanted = "report_events is true or false";
+                            return Err(parameter.invalid(&format!("{name}: {other}"), wanted));
+                        }
+                    };
+                    (fields.remove("value").unwrap_or_default(), report)
                 }
                 value => (value, false),
             };
@@ -375,7 +409,8 @@ macro_rules! parameters {
         $(
             $(#[doc = $text:literal])+
             $place:ident $name:literal $field:ident: $kind:ty
-            $(, in [$($value:literal),+])? $(, default $default:literal)? $(, missing $missing:literal)?;
+            $(, in [$($value:literal),+])? $(, like $pattern:expr)? $(, from $least:literal)?
+            $(, default $default:literal)? $(, missing $missing:literal)?;
         )*
     })*) => {$(
         $(#[$meta])*
@@ -395,6 +430,8 @@ macro_rules! parameters {
                     is_list: <$kind as $crate::ari::parameters::Readable>::IS_LIST,
                     default: $crate::ari::parameters::none(&[$($default)?]),
                     values: &[$($($value),+)?],
+                    pattern: $crate::ari::parameters::none(&[$($pattern)?]),
+                    least: $crate::ari::parameters::first(&[$($least)?]),
                     text: &[$($text),+],
                     missing: $crate::ari::parameters::none(&[$($missing)?]),
                 },)*
@@ -427,6 +464,19 @@ pub(super) const fn none(of: &[&'static str]) -> Option<&'static str> {
         _ => None,
     }
 }
+
+/// The first, if there is one.
+pub(super) const fn first(of: &[i64]) -> Option<i64> {
+    match of {
+        [one, ..] => Some(*one),
+        [] => None,
+    }
+}
+
+/// An id that a client has chosen.
+pub(super) const ID: &str = r"^[^\x00-\x1f\x7f-\x9f]{0,149}$";
+/// A source of events.
+pub(super) const SOURCE: &str = "^(channel|bridge|endpoint|deviceState):[^,]*$";
 
 #[cfg(test)]
 mod tests {

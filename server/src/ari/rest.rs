@@ -16,14 +16,19 @@ use super::router::{Request, RouteError};
 pub struct RESTRequest {
     /// Always `RESTRequest`.
     #[serde(rename = "type")]
+    #[schema(required = true)]
     kind: String,
     /// What the client calls a group of requests; told back.
+    #[schema(required = true)]
     transaction_id: String,
     /// What the client calls this one; told back.
+    #[schema(required = true)]
     request_id: String,
     /// The method of HTTP.
+    #[schema(required = true)]
     method: String,
     /// The path below `/ari`, maybe with a query.
+    #[schema(required = true)]
     uri: String,
     /// The media type of the body.
     #[schema(required = false)]
@@ -41,8 +46,10 @@ pub struct RESTRequest {
 #[serde(default)]
 pub struct RESTQueryStringParameter {
     /// Its name.
+    #[schema(required = true)]
     name: String,
     /// Its value.
+    #[schema(required = true)]
     value: String,
 }
 

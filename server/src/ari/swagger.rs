@@ -98,9 +98,9 @@ fn parameter(of: &Parameter) -> Value {
         Kind::Text => "string",
         Kind::Integer => "int",
         Kind::Flag => "boolean",
-        Kind::Object if of.place == Place::Whole => "object",
         // What client libraries know as an object of names and values.
-        Kind::Object => "containers",
+        Kind::Object | Kind::Variables => "containers",
+        Kind::Types => "object",
     };
     let place = match of.place {
         Place::Path => "path",
@@ -119,7 +119,7 @@ fn parameter(of: &Parameter) -> Value {
         told["defaultValue"] = match of.kind {
             Kind::Integer => default.parse::<i64>().unwrap_or_default().into(),
             Kind::Flag => (default == "true").into(),
-            Kind::Text | Kind::Object => default.into(),
+            _ => default.into(),
         };
     }
     if !of.values.is_empty() {

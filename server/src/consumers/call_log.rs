@@ -10,7 +10,7 @@ use stasis_control::bridge::BridgeSnapshot;
 use stasis_control::channel::{ChannelSnapshot, ChannelState, ChannelUpdate};
 use stasis_control::message::{BridgeEvent, BridgeHappening};
 
-use super::feed::{Consumer, Feed, FeedError, Sieve, Work};
+use super::feed::{Consumer, Feed, FeedError, Work};
 
 /// What is logged of calls.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -54,23 +54,19 @@ impl CallLog {
         }
         let feed = Feed::new(bus, Log::NAME, &["channel:all", "bridge:all"])?;
         let filter = Filter::nothing().and::<ChannelUpdate>().and::<BridgeEvent>();
-        let consumer = Consumer::start(feed, filter, Log::default())?;
+        let consumer = Consumer::start(feed, filter, Log)?;
         Ok(CallLog { _consumer: Some(consumer) })
     }
 }
 
-#[derive(Default)]
-struct Log {
-    sieve: Sieve,
-}
+struct Log;
 
 impl Work for Log {
     const NAME: &'static str = "call-log";
 
     fn take(&mut self, delivery: Delivery) {
         match delivery {
-            Delivery::Message(message) if self.sieve.is_new(&message) => log(&message),
-            Delivery::Message(_) => {}
+            Delivery::Message(message) => log(&message),
             Delivery::Lagged(lost) => {
                 tracing::warn!(target: "stasis::calls", lost, "messages were lost: lines are missing");
             }

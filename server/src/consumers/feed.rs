@@ -1,7 +1,7 @@
 //! What a consumer is fed: one topic to which several are forwarded, and a thread that takes what comes.
 //!
-//! Several topics on one keep the order in which things were published, whatever they are about. An
-//! application's topic has copies of what it has asked for; a [`Sieve`] leaves them out.
+//! Several topics on one keep the order in which things were published, whatever they are about. What
+//! applications are told is not among them: it is a copy of what is told there.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -9,11 +9,8 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use stasis_bus::{
-    Bus, BusEnded, Clock, Delivery, Filter, Forward, ForwardError, Message, Overflow,
-    PullSubscription, Stamp, Topic, TryRecvError,
-};
-use stasis_control::message::{
-    ApplicationEvent, ApplicationUpdate, PlaybackEvent, RecordingEvent, UserEvent,
+    Bus, BusEnded, Clock, Delivery, Filter, Forward, ForwardError, Overflow, PullSubscription,
+    Stamp, Topic, TryRecvError,
 };
 
 /// Messages that its ring holds.
@@ -22,6 +19,13 @@ const CAPACITY: usize = 1 << 12;
 const MOST_WAITING: usize = 1 << 18;
 /// How long a consumer sleeps that has nothing to do.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+
+/// Messages that are taken before it is looked whether something is due.
+const MOST_AT_ONCE: usize = 1_024;
+/// So many at once are much.
+const MUCH: usize = 8;
+/// How long a consumer lets messages come together.
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// A consumer could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -135,12 +139,25 @@ struct Runner<W> {
 }
 
 impl<W: Work> Runner<W> {
+    /// Takes what is there. When that was much, it lets more come together: to be woken for each message
+    /// costs those who publish more than the message.
+    fn take(&mut self, first: Delivery) {
+        self.work.take(first);
+        for taken in 1..MOST_AT_ONCE {
+            match self.events.try_recv() {
+                Ok(delivery) => self.work.take(delivery),
+                Err(_) if taken >= MUCH => return thread::sleep(PAUSE),
+                Err(_) => return,
+            }
+        }
+    }
+
     fn run(mut self) {
         while !self.is_stopping.load(Ordering::Acquire) {
             let due = self.work.due();
             let sleep = due.map_or(LONGEST_SLEEP, |due| due.since(self.clock.now()));
             match self.events.recv_timeout(sleep.min(LONGEST_SLEEP)) {
-                Ok(delivery) => self.work.take(delivery),
+                Ok(delivery) => self.take(delivery),
                 Err(TryRecvError::Empty) => {}
                 Err(TryRecvError::Ended) => break,
             }
@@ -155,53 +172,4 @@ impl<W: Work> Runner<W> {
         }
         self.work.finish();
     }
-}
-
-/// Tells a message from the copies of it that applications are given.
-#[derive(Default)]
-pub(super) struct Sieve {
-    /// The last event of a user's own.
-    last: Option<Message>,
-}
-
-impl Sieve {
-    /// Whether a message is told for the first time.
-    pub(super) fn is_new(&mut self, message: &Message) -> bool {
-        let topic = message.topic().name();
-        if message.is::<UserEvent>() {
-            return self.is_new_user_event(message);
-        }
-        if message.is::<PlaybackEvent>() || message.is::<RecordingEvent>() {
-            return !topic.starts_with("application:");
-        }
-        let is_of_application =
-            message.is::<ApplicationEvent>() || message.is::<ApplicationUpdate>();
-        is_of_application || !topic.starts_with("application:")
-    }
-
-    /// One that the dialplan publishes is told to the applications that have asked for the channel, and then
-    /// on the channel's topic; one of an application is told there alone.
-    fn is_new_user_event(&mut self, message: &Message) -> bool {
-        if self.last.as_ref().is_some_and(|last| is_copy(last, message)) {
-            return false;
-        }
-        self.last = Some(message.clone());
-        true
-    }
-}
-
-/// Whether both are one event of a user's own, told in two places.
-fn is_copy(one: &Message, other: &Message) -> bool {
-    let (Some(a), Some(b)) = (one.downcast_ref::<UserEvent>(), other.downcast_ref::<UserEvent>())
-    else {
-        return false;
-    };
-    let is_same_channel = match (&a.channel, &b.channel) {
-        (Some(a), Some(b)) => Arc::ptr_eq(a, b),
-        (None, None) => true,
-        _ => false,
-    };
-    one.topic().id() != other.topic().id()
-        && is_same_channel
-        && (a.at, &a.name, &a.body) == (b.at, &b.name, &b.body)
 }

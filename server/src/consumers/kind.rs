@@ -63,7 +63,7 @@ pub(super) fn everything(bus: &stasis_bus::Bus, name: &str) -> Result<(Feed, Fil
         "deviceState:all",
         "presence:all",
         "mwi:all",
-        "application:all",
+        "stasis:all",
         "playback:all",
         "recording:all",
         "variable:all",

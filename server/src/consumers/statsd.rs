@@ -13,7 +13,7 @@ use stasis_bus::{Bus, Clock, Delivery, Message, Stamp};
 use stasis_control::State;
 use stasis_control::channel::ChannelUpdate;
 
-use super::feed::{Consumer, FeedError, Sieve, Work};
+use super::feed::{Consumer, FeedError, Work};
 use super::kind::{counts, everything, kind_of};
 
 /// Bytes of a datagram: what passes every Ethernet.
@@ -92,7 +92,6 @@ struct Counts {
     clock: Clock,
     state: State,
     interval: Duration,
-    sieve: Sieve,
     fresh: BTreeMap<&'static str, i64>,
     lost: i64,
     /// How many channels there are may be another number than was sent.
@@ -121,7 +120,6 @@ impl Counts {
             clock,
             state,
             interval: Duration::from_millis(settings.interval_ms.max(1)),
-            sieve: Sieve::default(),
             fresh: BTreeMap::new(),
             lost: 0,
             has_channels: true,
@@ -130,7 +128,7 @@ impl Counts {
     }
 
     fn count(&mut self, message: &Message) {
-        if !self.sieve.is_new(message) || !counts(message) {
+        if !counts(message) {
             return;
         }
         let Some(kind) = kind_of(message) else { return };

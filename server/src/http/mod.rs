@@ -26,7 +26,7 @@ use stasis_control::io::ControlHandle;
 use tokio::sync::{oneshot, watch};
 
 use crate::ari::Ari;
-use crate::ari::operation::{Outcome, Step, Work};
+use crate::ari::operation::{Look, Outcome, Step, Work};
 use crate::ari::outbox::Limits;
 use crate::ari::parameters::Values;
 use crate::ari::reply::Reply;
@@ -267,7 +267,7 @@ impl Http {
         answer.await.ok()
     }
 
-    async fn look(&self, mut look: LookAgain) -> Reply {
+    async fn look(&self, mut look: Look) -> Reply {
         for left in (0..LOOKS).rev() {
             let looked = self.ask(move |exchange| {
                 let reply = look(exchange, left == 0);
@@ -310,8 +310,6 @@ impl Http {
         response
     }
 }
-
-type LookAgain = Box<dyn FnMut(&mut stasis_control::Exchange, bool) -> Option<Reply> + Send>;
 
 /// The exchange does nothing any more.
 fn ended() -> Reply {

@@ -306,7 +306,7 @@ scenario('a live recording is paused, muted, stopped and cancelled', async (t) =
   await channel.record({ format: 'wav', name: thrown.name }, thrown);
   await us.log.first('RecordingStarted', { 'recording.name': thrown.name });
   await thrown.cancel();
-  await us.log.first('RecordingFinished', { 'recording.name': thrown.name, 'recording.state': 'canceled' });
+  await us.log.first('RecordingFinished', { 'recording.name': thrown.name, 'recording.state': 'done' });
   await refused(us.client.recordings.getStored({ recordingName: thrown.name }), /Recording not found/);
   await refused(channel.record({ name: 'x', format: 'mp9' }), /format/i);
   await channel.hangup();

@@ -45,16 +45,16 @@ fi
 
 # Side by side: they wait most of the time. Whatever hangs is ended, and its server with it.
 javascript() {
-    timeout 120 node --test "$here/ari-client.test.mjs" "$here/ipcom-asterisk-ari.test.mjs"
+    exec timeout 120 node --test "$here/ari-client.test.mjs" "$here/ipcom-asterisk-ari.test.mjs"
 }
 python() {
     cd "$here"
-    timeout 120 "$STASIS_CLIENTS/venv/bin/python" -B -W ignore::ResourceWarning \
+    exec timeout 120 "$STASIS_CLIENTS/venv/bin/python" -B -W ignore::ResourceWarning \
         -m unittest --verbose test_asyncari test_ari_client
 }
 javascript >"$STASIS_CLIENTS/javascript.log" 2>&1 &
 first=$!
-(python) >"$STASIS_CLIENTS/python.log" 2>&1 &
+python >"$STASIS_CLIENTS/python.log" 2>&1 &
 second=$!
 trap 'kill $first $second 2>/dev/null' HUP INT TERM
 failed=""
@@ -64,7 +64,7 @@ for language in $failed; do
     echo "--- $language"
     cat "$STASIS_CLIENTS/$language.log"
 done
-grep -E '^# (pass|fail) |^Ran ' "$STASIS_CLIENTS/javascript.log" "$STASIS_CLIENTS/python.log" |
+grep -aE '^# (pass|fail) |^Ran ' "$STASIS_CLIENTS/javascript.log" "$STASIS_CLIENTS/python.log" |
     sed 's|^.*/||; s|\.log:# *|: |; s|\.log:|: |'
 if [ -n "$failed" ]; then
     say "a client was not served as it should be, see above ($STASIS_CLIENTS/*.log)"

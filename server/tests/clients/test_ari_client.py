@@ -208,7 +208,8 @@ class AriClientTest(Case):
             await self.refused(404, "Recording not found", ari.get_stored_recording(copy.name))
             thrown = await channel.record(unique("thrown"), "wav")
             await ari.cancel_recording(thrown.name)
-            await log.first("RecordingFinished", recording__name=thrown.name, recording__state="canceled")
+            await log.first("RecordingFinished", recording__name=thrown.name, recording__state="done")
+            await self.refused(404, "Recording not found", ari.get_stored_recording(thrown.name))
             await channel.stop()
 
     async def test_a_playback_is_controlled(self):

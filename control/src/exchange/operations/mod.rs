@@ -124,8 +124,11 @@ impl Exchange {
                     if let Some(recording) = self.recordings.get_mut(&record) {
                         recording.listeners = listeners.clone();
                     }
-                    self.order(MediaOrder::ControlRecord(record, RecordControl::Stop));
-                    if !has_begun {
+                    if has_begun {
+                        self.order(MediaOrder::ControlRecord(record, RecordControl::Stop));
+                    } else {
+                        // In its beep, maybe: then there is a file, which is not to stay.
+                        self.order(MediaOrder::ControlRecord(record, RecordControl::Discard));
                         self.recorded(record, Told::canceled());
                     }
                 }

@@ -117,6 +117,10 @@ impl Exchange {
 
     /// Sounds that the dialplan plays are over.
     pub(in crate::exchange) fn sounds_are_over(&mut self, key: ChannelKey, were_heard: bool) {
+        // What becomes of a step that a hangup has ended is said when the channel ends.
+        if self.channels.get(key).is_some_and(|channel| channel.is_ending) {
+            return;
+        }
         let Some(run) = self.run_mut(key) else { return };
         match &mut run.waiting {
             Waiting::Sounds => {

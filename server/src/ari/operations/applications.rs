@@ -1,15 +1,13 @@
 //! `/applications`: who listens, and to what.
 
-use std::collections::BTreeSet;
-
-use serde_json::Value;
+use serde_json::{Map, Value};
 use stasis_control::application::Source;
 use stasis_control::id::AppName;
 
 use crate::ari::Ari;
 use crate::ari::model::Application;
 use crate::ari::operation::{Operation, Outcome, Returns, delete, done, exchange, get, post, put};
-use crate::ari::parameters::parameters;
+use crate::ari::parameters::{Kind, Later, Parameter, Readable, SOURCE, Types, parameters};
 use crate::ari::reply::Reply;
 
 parameters! {
@@ -23,18 +21,18 @@ parameters! {
         Path "applicationName" name: String;
         /// Whose events: channel:ID, bridge:ID, endpoint:TECH/RESOURCE, endpoint:TECH, deviceState:NAME; nothing
         /// behind the colon is all of the kind.
-        Query "eventSource" sources: Option<Vec<String>>;
+        Query "eventSource" sources: Later<Vec<String>>, like SOURCE;
     }
 
     struct Filter {
         /// Its name.
         Path "applicationName" name: String;
         /// Which types of events it is told of: `allowed` and `disallowed`.
-        Whole "filter" filter: Option<Value>;
+        Whole "filter" filter: Option<Lists>;
         /// The types that it wants to be told of; none: all.
-        Body "allowed" allowed: Option<Value>;
+        Body "allowed" allowed: Option<Types>;
         /// The types that it does not want to be told of, also if they are allowed.
-        Body "disallowed" disallowed: Option<Value>;
+        Body "disallowed" disallowed: Option<Types>;
     }
 }
 
@@ -78,9 +76,25 @@ fn read(ari: &Ari, Named { name }: Named) -> Outcome {
     done(Reply::ok(&Application::from(&*found)))
 }
 
+/// A filter: what is in no list stays as it is.
+pub(super) struct Lists {
+    allowed: Option<Types>,
+    disallowed: Option<Types>,
+}
+
+impl Readable for Lists {
+    const KIND: Kind = Kind::Types;
+
+    fn read(given: Option<Value>, parameter: &Parameter) -> Result<Self, Reply> {
+        let mut lists = Map::read(given, parameter)?;
+        let mut list = |name| Option::read(lists.remove(name), parameter);
+        Ok(Lists { allowed: list("allowed")?, disallowed: list("disallowed")? })
+    }
+}
+
 /// Which sources, but the application is looked for first.
-fn sources(ari: &Ari, name: &str, sources: Option<Vec<String>>) -> Result<Vec<Source>, Reply> {
-    let sources = sources.ok_or_else(|| Reply::error(400, "Missing parameter eventSource"))?;
+fn sources(ari: &Ari, name: &str, sources: Later<Vec<String>>) -> Result<Vec<Source>, Reply> {
+    let sources = sources.or("Missing parameter eventSource")?;
     read(ari, Named { name: name.into() })?;
     super::sources(&sources)
 }
@@ -103,27 +117,16 @@ fn unsubscribe(ari: &Ari, Sources { name, sources: given }: Sources) -> Outcome 
 
 fn filter(_: &Ari, Filter { name, filter, mut allowed, mut disallowed }: Filter) -> Outcome {
     // Some client libraries write its name into the body nevertheless.
-    if let Some(Value::Object(mut filter)) = filter {
-        allowed = allowed.or_else(|| filter.remove("allowed"));
-        disallowed = disallowed.or_else(|| filter.remove("disallowed"));
+    if let Some(filter) = filter {
+        (allowed, disallowed) = (allowed.or(filter.allowed), disallowed.or(filter.disallowed));
     }
     let has_none = allowed.is_none() && disallowed.is_none();
-    let both = types(allowed).and_then(|allowed| Ok((allowed, types(disallowed)?)));
+    let [allowed, disallowed] = [allowed, disallowed].map(|types| match types {
+        None if has_none => Some(Vec::new()),
+        types => types.map(|Types(types)| types),
+    });
     exchange(move |exchange| {
-        let (mut allowed, mut disallowed) = both?;
-        if has_none {
-            (allowed, disallowed) = (Some(BTreeSet::new()), Some(BTreeSet::new()));
-        }
         let application = exchange.set_filter(&name, allowed, disallowed)?;
         Ok(Reply::ok(&Application::from(&*application)))
     })
-}
-
-/// The types in a list of objects, each with a `type`.
-fn types(list: Option<Value>) -> Result<Option<BTreeSet<String>>, Reply> {
-    let bad = || Reply::error(400, "Invalid format definition");
-    let Some(list) = list else { return Ok(None) };
-    let list = list.as_array().ok_or_else(bad)?.iter();
-    let types = list.map(|item| item["type"].as_str().map(str::to_owned).ok_or_else(bad));
-    types.collect::<Result<_, _>>().map(Some)
 }

@@ -12,15 +12,15 @@ use crate::ari::model::{Bridge, Variable as VariableModel, Variables as Variable
 use crate::ari::operation::{
     Operation, Outcome, Returns, command, delete, done, exchange, get, post,
 };
-use crate::ari::parameters::{Later, Variables, parameters};
+use crate::ari::parameters::{ID, Later, Variables, parameters};
 use crate::ari::reply::Reply;
 
 parameters! {
     struct Create {
         /// What it is for: mixing or holding, and dtmf_events, proxy_media, divided by commas.
-        Query "type" kind: Option<String>;
+        Query "type" kind: Option<String>, like KINDS;
         /// Its id; one is made if there is none.
-        Query "bridgeId" id: Option<String>;
+        Query "bridgeId" id: Option<String>, like ID;
         /// Its name.
         Query "name" name: Option<String>;
         /// Its variables: texts, or objects with `value` and maybe `report_events`.
@@ -115,7 +115,7 @@ parameters! {
         /// How far a jump goes, in milliseconds.
         Query "skipms" skip: i64, default "3000";
         /// The playback's id; one is made if there is none.
-        Query "playbackId" playback: Option<String>;
+        Query "playbackId" playback: Option<String>, like ID;
     }
 
     struct Record {
@@ -124,7 +124,8 @@ parameters! {
         /// The recording's name.
         Query "name" name: Later<String>;
         /// How it is written down: wav, wav16, wav48, ulaw, alaw.
-        Query "format" format: Later<String>;
+        Query "format" format: Later<String>,
+            in ["wav", "wav16", "wav48", "sln16", "ulaw", "mulaw", "pcm", "alaw"];
         /// Without effect: what is heard is recorded at the rate of the bridge.
         Query "recorder_format" recorder: Option<String>;
         /// It ends after so many seconds; 0: it does not.
@@ -140,6 +141,9 @@ parameters! {
     }
 }
 
+/// A list of types of bridges.
+const KINDS: &str =
+    "^((mixing|holding|dtmf_events|proxy_media|video_sfu|video_single|sdp_label)(,|$))*$";
 const NO_BRIDGE: (u16, &str) = (404, "There is no such bridge.");
 const BAD_BRIDGE: (u16, &str) = (409, "The bridge cannot do that now.");
 const NOT_IN_APPLICATION: (u16, &str) =

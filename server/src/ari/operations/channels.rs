@@ -19,7 +19,7 @@ use crate::ari::model::{Channel, RtpStat, Variable as VariableModel, Variables a
 use crate::ari::operation::{
     Operation, Outcome, Returns, Step, Work, command, delete, done, exchange, get, post,
 };
-use crate::ari::parameters::{Later, Variables, parameters};
+use crate::ari::parameters::{ID, Later, Variables, parameters};
 use crate::ari::reply::Reply;
 
 parameters! {
@@ -30,13 +30,13 @@ parameters! {
 
     struct OriginateCall {
         /// Who is called: TECHNOLOGY/RESOURCE.
-        Query "endpoint" endpoint: String, missing "Endpoint must be specified";
+        Query "endpoint" endpoint: String, like "^[^/]+/.+$", missing "Endpoint must be specified";
         /// The extension that the call goes to when it is answered; without an application.
         Query "extension" extension: Option<String>;
         /// Its context; default if there is none.
         Query "context" context: Option<String>;
         /// The step there; 1 if there is none.
-        Query "priority" priority: Option<i64>;
+        Query "priority" priority: Option<i64>, from 1;
         /// The label of the step there, in the place of a priority.
         Query "label" label: Option<String>;
         /// The application that the call goes to when it is answered; without an extension.
@@ -50,30 +50,30 @@ parameters! {
         /// Its variables, set before it is called.
         Body "variables" variables: Option<Variables>;
         /// Its id; one is made if there is none.
-        Query "channelId" id: Option<String>;
+        Query "channelId" id: Option<String>, like ID;
         /// The id of the second channel of a pair.
-        Query "otherChannelId" other_id: Option<String>;
+        Query "otherChannelId" other_id: Option<String>, like ID;
         /// The channel that it is made for.
         Query "originator" originator: Option<String>;
-        /// Codecs, the preferred one first, if there is no originator.
-        Query "formats" formats: Option<Vec<String>>;
+        /// Codecs, the preferred one first, divided by commas.
+        Query "formats" formats: Option<String>;
     }
 
     struct Create {
         /// Who is to be called: TECHNOLOGY/RESOURCE.
-        Query "endpoint" endpoint: String, missing "Endpoint must be specified";
+        Query "endpoint" endpoint: String, like "^[^/]+/.+$", missing "Endpoint must be specified";
         /// The application that it goes to.
         Query "app" app: String, missing "Application must be specified";
         /// With these arguments, divided by commas.
         Query "appArgs" app_args: Option<String>;
         /// Its id; one is made if there is none.
-        Query "channelId" id: Option<String>;
+        Query "channelId" id: Option<String>, like ID;
         /// The id of the second channel of a pair.
-        Query "otherChannelId" other_id: Option<String>;
+        Query "otherChannelId" other_id: Option<String>, like ID;
         /// The channel that it is made for.
         Query "originator" originator: Option<String>;
-        /// Codecs, the preferred one first, if there is no originator.
-        Query "formats" formats: Option<Vec<String>>;
+        /// Codecs, the preferred one first, divided by commas.
+        Query "formats" formats: Option<String>;
         /// Its variables.
         Body "variables" variables: Option<Variables>;
     }
@@ -98,7 +98,7 @@ parameters! {
         /// The extension; the one where it was if there is none.
         Query "extension" extension: Option<String>;
         /// The step; the one where it was if there is none.
-        Query "priority" priority: Option<i64>;
+        Query "priority" priority: Option<i64>, from 1;
         /// The label of the step, in the place of a priority.
         Query "label" label: Option<String>;
     }
@@ -161,7 +161,7 @@ parameters! {
         /// How far a jump goes, in milliseconds.
         Query "skipms" skip: i64, default "3000";
         /// The playback's id; one is made if there is none.
-        Query "playbackId" playback: Option<String>;
+        Query "playbackId" playback: Option<String>, like ID;
     }
 
     struct Record {
@@ -170,7 +170,8 @@ parameters! {
         /// The recording's name.
         Query "name" name: Later<String>;
         /// How it is written down: wav, wav16, wav48, ulaw, alaw.
-        Query "format" format: Later<String>;
+        Query "format" format: Later<String>,
+            in ["wav", "wav16", "wav48", "sln16", "ulaw", "mulaw", "pcm", "alaw"];
         /// It ends after so many seconds; 0: it does not.
         Query "maxDurationSeconds" max_duration: i64, default "0";
         /// It ends after so many seconds of silence; 0: it does not.
@@ -227,7 +228,7 @@ parameters! {
         /// With these arguments, divided by commas.
         Query "appArgs" app_args: Option<String>;
         /// The id of the new channel; one is made if there is none.
-        Query "snoopId" snoop: Option<String>;
+        Query "snoopId" snoop: Option<String>, like ID;
     }
 
     struct Dial {
@@ -241,13 +242,13 @@ parameters! {
 
     struct Medium {
         /// The id of the new channel; one is made if there is none.
-        Query "channelId" id: Option<String>;
+        Query "channelId" id: Option<String>, like ID;
         /// The application that it goes to.
         Query "app" app: String, missing "app cannot be empty";
         /// Its variables.
         Body "variables" variables: Option<Variables>;
         /// The peer: an address and a port, HOST:PORT.
-        Query "external_host" host: Option<String>;
+        Query "external_host" host: Option<String>, like "^[^:]+:[0-9]{1,5}$";
         /// How the audio is packed: rtp.
         Query "encapsulation" encapsulation: String, in ["rtp"], default "rtp";
         /// How the packets go: udp.
@@ -255,7 +256,8 @@ parameters! {
         /// Without effect: RTP has no connections.
         Query "connection_type" connection_type: Option<String>;
         /// The codec: ulaw, alaw, g722, slin, slin16, slin48, opus.
-        Query "format" format: Option<String>;
+        Query "format" format: Later<String>,
+            in ["ulaw", "alaw", "g722", "slin", "slin16", "slin48", "opus"];
         /// Which way the audio goes.
         Query "direction" direction: String, in ["both", "in", "out"], default "both";
         /// Without effect with RTP.
@@ -479,6 +481,12 @@ fn of_call(refusal: Refusal) -> Reply {
     }
 }
 
+/// Codecs by their names.
+fn codecs(list: Option<String>) -> Vec<String> {
+    let names = list.unwrap_or_default();
+    names.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect()
+}
+
 fn split(args: Option<String>) -> Vec<String> {
     args.map(|args| arguments(&args)).unwrap_or_default()
 }
@@ -535,7 +543,7 @@ fn begin(exchange: &mut Exchange, call: OriginateCall, then: Then) -> Result<Rep
         id: call.id,
         other_id: call.other_id,
         originator: call.originator,
-        formats: call.formats.unwrap_or_default(),
+        formats: codecs(call.formats),
         variables: call.variables.unwrap_or_default().pairs(),
     };
     let caller = call.caller_id.map(|text| text.parse().unwrap_or_default());
@@ -550,7 +558,7 @@ fn create(_: &Ari, create: Create) -> Outcome {
             id: create.id,
             other_id: create.other_id,
             originator: create.originator,
-            formats: create.formats.unwrap_or_default(),
+            formats: codecs(create.formats),
             variables: create.variables.unwrap_or_default().pairs(),
         };
         let made = exchange.create(call, &create.app, split(create.app_args)).map_err(of_call)?;
@@ -591,7 +599,7 @@ fn check_medium(medium: &Medium) -> Result<(String, String), Reply> {
     let Some(host) = &medium.host else {
         return bad("external_host is required for all but websocket server connections");
     };
-    let Some(format) = &medium.format else { return bad("format cannot be empty") };
+    let Some(format) = &medium.format.0 else { return bad("format cannot be empty") };
     let has_port = host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
     if !has_port {
         return bad("external_host must be <host>:<port> for all transports other than websocket");
@@ -641,9 +649,7 @@ fn told_where(
         return None;
     }
     let mut told = ChannelSnapshot::clone(made);
-    let all = Arc::make_mut(&mut told.variables);
-    all.extend(variables.iter().cloned());
-    all.extend(known);
+    told.variables = Arc::new(variables.iter().cloned().chain(known).collect());
     Some(channel(&told))
 }
 

@@ -12,7 +12,7 @@ use crate::ari::reply::Reply;
 parameters! {
     struct Listen {
         /// The applications that listen.
-        Query "app" apps: Option<Vec<String>>;
+        Query "app" apps: Later<Vec<String>>;
         /// Whether they ask for all channels, bridges, endpoints and devices.
         Query "subscribeAll" subscribe_all: bool, default "false";
     }
@@ -23,7 +23,7 @@ parameters! {
         /// The application that is told.
         Query "application" application: String;
         /// What it is about: channel:ID, bridge:ID, endpoint:TECH/RESOURCE.
-        Query "source" sources: Option<Vec<String>>;
+        Query "source" sources: Option<Vec<String>>, like "^(channel|bridge|endpoint):[^,]*$";
         /// What the user says.
         Body "variables" variables: Option<Map<String, Value>>;
     }
@@ -59,7 +59,7 @@ pub(super) fn operations() -> Vec<Operation> {
 fn user(_: &Ari, user: User) -> Outcome {
     let sources = super::sources(&user.sources.unwrap_or_default())?;
     if sources.iter().any(|source| matches!(source, Source::Device(_))) {
-        return Err(Reply::error(400, "Invalid event source URI scheme")); // devices have no events of users
+        return Err(Reply::error(400, "Invalid event source URI scheme"));
     }
     exchange(move |exchange| {
         let body = user.variables.unwrap_or_default();

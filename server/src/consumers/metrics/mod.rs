@@ -23,7 +23,7 @@ use stasis_media::io::Media;
 
 use self::bus::Traffic;
 use self::calls::Calls;
-use super::feed::{Consumer, FeedError, Sieve, Work};
+use super::feed::{Consumer, FeedError, Work};
 use super::kind::{counts, everything};
 
 /// How often figures are put in order though nobody asks for them.
@@ -94,7 +94,6 @@ impl Metrics {
         let counting = Counting {
             calls: Calls::new(&meter),
             clock: bus.clock(),
-            sieve: Sieve::default(),
             figures: figures.clone(),
             due: bus.now() + UPKEEP,
         };
@@ -193,7 +192,6 @@ impl Figures {
 struct Counting {
     calls: Calls,
     clock: Clock,
-    sieve: Sieve,
     figures: Arc<Figures>,
     due: Stamp,
 }
@@ -203,7 +201,6 @@ impl Work for Counting {
 
     fn take(&mut self, delivery: Delivery) {
         match delivery {
-            Delivery::Message(message) if !self.sieve.is_new(&message) => {}
             Delivery::Message(message) if counts(&message) => self.calls.count(&message),
             Delivery::Message(_) => {}
             Delivery::Lagged(lost) => self.calls.lost(lost),

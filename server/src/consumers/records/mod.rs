@@ -1,6 +1,6 @@
 //! Call records on disk: one thread writes call detail records and the event log.
 //!
-//! It listens to `channel:all`, `bridge:all` and `application:all` on one topic, so that it is told everything
+//! It listens to `channel:all`, `bridge:all` and `stasis:all` on one topic, so that it is told everything
 //! in the order that it has happened. The state machines of the call model make records of it; these wait for
 //! a batch to be full or old enough, and are written in one transaction. Nothing of it holds up a call: while
 //! a disk is full or slow, records wait in memory, and beyond a limit they are lost and counted.
@@ -122,7 +122,7 @@ impl Records {
         settings.cel.settings()?;
         let database = Database::open(&settings.database)?;
         let csv = settings.csv.as_deref().map(CsvFiles::open).transpose()?;
-        let topics = ["channel:all", "bridge:all", "application:all"];
+        let topics = ["channel:all", "bridge:all", "stasis:all"];
         let feed = Feed::new(bus, Writer::NAME, &topics)?;
         let writer = Writer::new(
             (bus.clock(), state.clone(), feed.topic().clone()),

@@ -24,7 +24,7 @@ use super::database::Database;
 use super::row::Record;
 use super::settings::RecordSettings;
 use super::{AllCounts, RecordsError};
-use crate::consumers::feed::{Sieve, Work};
+use crate::consumers::feed::Work;
 
 /// How often it is looked for what is too old, and how soon again when there was much of it.
 const PRUNE_EVERY: Duration = Duration::from_secs(3_600);
@@ -45,7 +45,6 @@ pub(super) struct Writer {
     clock: Clock,
     state: State,
     topic: Topic,
-    sieve: Sieve,
     cdrs: Option<Cdrs>,
     cels: Option<Cels>,
     database: Backlog<Database>,
@@ -77,7 +76,6 @@ impl Writer {
             clock,
             state,
             topic,
-            sieve: Sieve::default(),
             cdrs: settings.cdr.enabled.then(|| Cdrs::new(settings.cdr.settings())),
             cels: settings.cel.enabled.then(|| Cels::new(cels)),
             database: Backlog::new(database, kept, counts.database.clone()),
@@ -98,9 +96,6 @@ impl Writer {
     fn message(&mut self, message: &Message) {
         if let Some(LookedUp(number)) = message.downcast_ref() {
             return self.forget_lost(*number);
-        }
-        if !self.sieve.is_new(message) {
-            return;
         }
         let Some(input) = Input::of(message) else { return };
         self.last = (time_of(input), message.stamp());
@@ -270,7 +265,7 @@ mod tests {
             let (settings, dialplan) = (Default::default(), Dialplan::default());
             let mut exchange = Exchange::new(&bus, settings, dialplan, Default::default()).unwrap();
             exchange.register(&AppName::new("app").unwrap(), |_| ());
-            let topics = ["channel:all", "bridge:all", "application:all"];
+            let topics = ["channel:all", "bridge:all", "stasis:all"];
             let feed = Feed::new(&bus, Writer::NAME, &topics).unwrap();
             let events = feed.topic().subscribe().filter(super::super::filter()).pull().unwrap();
             let database = Database::open(Path::new(":memory:")).unwrap();
