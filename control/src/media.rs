@@ -293,8 +293,14 @@ pub struct RtpFigures {
     pub sent_octets: u64,
     /// Packets that have come.
     pub received: u64,
+    /// Octets of payload that have come.
+    pub received_octets: u64,
     /// Packets that have not come.
     pub lost: u64,
     /// Interarrival jitter of what has come (RFC 3550, A.8), in seconds.
     pub jitter_s: f64,
+    /// The synchronisation source (SSRC) of what is sent.
+    pub local_ssrc: u32,
+    /// That of what has come; none: nothing yet.
+    pub remote_ssrc: Option<u32>,
 }

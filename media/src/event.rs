@@ -296,6 +296,19 @@ pub struct RtpSent {
     pub stats: SendStats,
 }
 
+/// What a leg's streams are known by; beside each [`RtpReceived`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RtpSources {
+    /// Whose.
+    pub leg: LegId,
+    /// The synchronisation source (SSRC, RFC 3550) of what it is sent.
+    pub sent: u32,
+    /// That of what it has received; none: nothing yet.
+    pub received: Option<u32>,
+    /// Bytes of payload that it has received.
+    pub received_bytes: u64,
+}
+
 /// The figures of [`ReceiveStats`] that fit a message.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct ReceiveSummary {

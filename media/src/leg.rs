@@ -30,7 +30,8 @@ use crate::dtmf::Digit;
 use crate::engine::{Outside, Retired};
 use crate::event::{
     DeviceSlipped, DtmfAbsorbed, DtmfNotSent, DtmfRejected, GainChanged, HoldChanged, Muted,
-    RoleChanged, RtpReceived, RtpSent, SnoopEnded, SourceLearned, TalkingStarted, TalkingStopped,
+    RoleChanged, RtpReceived, RtpSent, RtpSources, SnoopEnded, SourceLearned, TalkingStarted,
+    TalkingStopped,
 };
 use crate::frame::{Frame, SampleRate};
 use crate::gain::Fader;
@@ -666,6 +667,13 @@ impl Leg {
                 let received = RtpReceived { leg, stats: rtp.receiver.stats().into() };
                 publisher.publish(&self.topic, now, received);
                 publisher.publish(&self.topic, now, RtpSent { leg, stats: rtp.sender.stats() });
+                let sources = RtpSources {
+                    leg,
+                    sent: rtp.sender.ssrc(),
+                    received: rtp.receiver.ssrc(),
+                    received_bytes: rtp.receiver.stats().bytes,
+                };
+                publisher.publish(&self.topic, now, sources);
                 if let Some(counts) = self.digits.new_rejections() {
                     publisher.publish(&self.topic, now, DtmfRejected { leg, counts });
                 }

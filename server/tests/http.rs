@@ -288,6 +288,43 @@ fn requests_on_a_socket_are_done_in_their_order_and_answered_between_events() {
 }
 
 #[test]
+fn what_an_rtp_peer_has_sent_and_received_is_told() {
+    let server = Running::start("");
+    let mut socket = server.listen("app=a");
+    let peer = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    peer.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    let host = peer.local_addr().unwrap();
+    let path =
+        format!("/channels/externalMedia?app=a&channelId=x&format=ulaw&external_host={host}");
+    let channel = server.ask("POST", &path).json();
+    let port: u16 =
+        channel["channelvars"]["UNICASTRTP_LOCAL_PORT"].as_str().unwrap().parse().unwrap();
+    socket.expect("StasisStart");
+    // Sound for it, and from it, until its figures are told, which is every few seconds.
+    server.ask("POST", "/channels/x/play?media=tone:440");
+    let mut told = Value::Null;
+    for number in 0..600_u32 {
+        let mut packet = vec![0x80, 0];
+        packet.extend((number as u16).to_be_bytes());
+        packet.extend((160 * number).to_be_bytes());
+        packet.extend(4711_u32.to_be_bytes());
+        packet.extend([0xff; 160]);
+        peer.send_to(&packet, ("127.0.0.1", port)).unwrap();
+        std::thread::sleep(Duration::from_millis(20));
+        told = server.ask("GET", "/channels/x/rtp_statistics").json();
+        if told["rxoctetcount"].as_u64().unwrap_or(0) > 0 {
+            break;
+        }
+    }
+    let mut packet = [0; 2_048];
+    peer.recv(&mut packet).unwrap();
+    let ours = u32::from_be_bytes(packet[8..12].try_into().unwrap());
+    assert_eq!((&told["local_ssrc"], &told["remote_ssrc"]), (&json!(ours), &json!(4711)), "{told}");
+    assert_eq!(told["rxoctetcount"].as_u64().unwrap() % 160, 0);
+    assert!(told["txcount"].as_u64().unwrap() > 0 && told["channel_uniqueid"] == "x", "{told}");
+}
+
+#[test]
 fn odd_requests_are_refused_and_nothing_else_is_lost() {
     let server = Running::start("");
     let long = "x".repeat(300);

@@ -2,7 +2,8 @@
 //! keys that are sent.
 //!
 //! What comes later waits until what is before it is over, but for sounds: they are handed to the engine
-//! at once, which plays one after the other without a gap.
+//! at once, which plays one after the other without a gap. In a bridge nothing waits for anything else: whoever
+//! is recorded there speaks also while something is played.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -41,9 +42,16 @@ pub(crate) struct Operations {
     queue: VecDeque<Operation>,
     /// How many of the first have begun.
     begun: usize,
+    /// Whether nothing waits for anything else.
+    is_together: bool,
 }
 
 impl Operations {
+    /// Those of a bridge.
+    pub(crate) fn together() -> Self {
+        Operations { is_together: true, ..Operations::default() }
+    }
+
     pub(crate) fn push(&mut self, operation: Operation) {
         self.queue.push_back(operation);
     }
@@ -51,6 +59,7 @@ impl Operations {
     /// The next that may begin now, if there is one: the first, or a sound behind nothing but sounds.
     pub(crate) fn begin(&mut self) -> Option<&mut Operation> {
         let may_begin = match self.queue.get(self.begun)? {
+            _ if self.is_together => true,
             Operation::Play(_) => self.queue.iter().take(self.begun).all(is_play),
             Operation::Record(..) | Operation::Send(..) => self.begun == 0,
         };
@@ -134,6 +143,15 @@ mod tests {
         assert_eq!(numbers(&mut operations), [3]);
         operations.remove(|operation| matches!(operation, Operation::Record(..)));
         assert_eq!(numbers(&mut operations), [4]);
+    }
+
+    #[test]
+    fn in_a_bridge_nothing_waits() {
+        let mut operations = Operations::together();
+        operations.push(Operation::Play(1));
+        operations.push(record(2));
+        operations.push(Operation::Play(3));
+        assert_eq!(numbers(&mut operations), [1, 2, 3]);
     }
 
     #[test]

@@ -116,7 +116,7 @@ impl Exchange {
             topic: self.topics.bridge(&id),
             variables,
             listeners: BTreeSet::new(),
-            operations: Operations::default(),
+            operations: Operations::together(),
             call,
             created,
         });

@@ -234,6 +234,11 @@ impl RtpReceiver {
         self.leg.codec
     }
 
+    /// The synchronisation source that is heard; none: nobody yet.
+    pub fn ssrc(&self) -> Option<u32> {
+        self.latch.source().map(|source| source.ssrc())
+    }
+
     /// What has been received so far.
     pub fn stats(&self) -> ReceiveStats {
         let (leg, source) = (&self.leg, self.latch.source());

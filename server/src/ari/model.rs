@@ -507,7 +507,7 @@ pub struct RtpStat<'a> {
     /// Interarrival jitter of what has come, in seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     rxjitter: Option<f64>,
-    /// Packets that the other end says were lost.
+    /// Packets that the other end says were lost; it is not asked, so always 0.
     txploss: i32,
     /// Packets that have not come.
     #[schema(value_type = i32)]
@@ -515,7 +515,7 @@ pub struct RtpStat<'a> {
     /// Our synchronisation source.
     #[schema(value_type = i32)]
     local_ssrc: u32,
-    /// That of the other end.
+    /// That of the other end; 0: nothing has come yet.
     #[schema(value_type = i32)]
     remote_ssrc: u32,
     /// Octets of payload that were sent.
@@ -537,10 +537,10 @@ impl<'a> RtpStat<'a> {
             rxjitter: Some(figures.jitter_s),
             txploss: 0,
             rxploss: figures.lost,
-            local_ssrc: 0,
-            remote_ssrc: 0,
+            local_ssrc: figures.local_ssrc,
+            remote_ssrc: figures.remote_ssrc.unwrap_or(0),
             txoctetcount: figures.sent_octets,
-            rxoctetcount: 0,
+            rxoctetcount: figures.received_octets,
             channel_uniqueid: channel,
         }
     }

@@ -1,5 +1,7 @@
 //! `stasis serve`: the server, until a signal ends it.
 
+use std::path::PathBuf;
+
 use stasis_server::config::{Config, LogFormat};
 use stasis_server::server::Server;
 use stasis_server::users::{UserSettings, random_password};
@@ -11,7 +13,7 @@ use super::{Failure, Serve};
 pub(super) fn serve(asked: Serve) -> Result<(), Failure> {
     let mut config = match &asked.config {
         Some(file) => Config::read(file)?,
-        None => Config::default(),
+        None => Config::default().in_folder(own_folder()?),
     };
     for text in &asked.user {
         let (name, settings) = super::user(text)?;
@@ -47,6 +49,7 @@ async fn run(config: &Config, made: Option<String>) -> Result<(), Failure> {
         "RTP listens at {}, ports {first} to {last}, when there are calls",
         config.media.rtp_address
     );
+    println!("Records and recordings are kept in {}", config.path("".as_ref()).display());
     if let Some(password) = made {
         println!("There is no user in the configuration, so one was made, until the server stops:");
         println!("  {MADE}:{password}");
@@ -58,6 +61,16 @@ async fn run(config: &Config, made: Option<String>) -> Result<(), Failure> {
     println!("Stopping: calls are hung up, records are written.");
     server.stop().await;
     Ok(())
+}
+
+/// Where files are kept when no configuration says where: as the XDG base directories have it.
+fn own_folder() -> Result<PathBuf, Failure> {
+    let of = |name| std::env::var_os(name).filter(|path| !path.is_empty()).map(PathBuf::from);
+    let state = of("XDG_STATE_HOME").or_else(|| Some(of("HOME")?.join(".local/state")));
+    let folder = state.unwrap_or_else(std::env::temp_dir).join("stasis");
+    std::fs::create_dir_all(&folder)
+        .map_err(|problem| format!("{}: {problem}; name a --config", folder.display()))?;
+    Ok(folder)
 }
 
 /// Begins the log, on the standard error.

@@ -134,6 +134,11 @@ impl Config {
         })
     }
 
+    /// The same, with paths seen from this folder.
+    pub fn in_folder(self, folder: impl Into<PathBuf>) -> Self {
+        Config { folder: folder.into(), ..self }
+    }
+
     /// A path that was written in the file.
     pub fn path(&self, path: &Path) -> PathBuf {
         self.folder.join(path)
@@ -240,8 +245,7 @@ mod tests {
 
     #[test]
     fn paths_are_seen_from_the_file() {
-        let folder = PathBuf::from("/etc/stasis");
-        let config = Config { folder, ..Config::default() };
+        let config = Config::default().in_folder("/etc/stasis");
         assert_eq!(config.path(Path::new("x.conf")), Path::new("/etc/stasis/x.conf"));
         assert_eq!(config.path(Path::new("/tmp/x")), Path::new("/tmp/x"));
     }

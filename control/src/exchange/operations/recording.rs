@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use stasis_media::dtmf::Digit;
 
-use super::Holder;
+use super::{Holder, PlayHow};
 use crate::apps::AppKey;
 use crate::channel::{ChannelKey, Operation};
 use crate::exchange::Exchange;
@@ -78,7 +78,7 @@ impl Exchange {
     pub(super) fn begin_recording(
         &mut self,
         holder: Holder,
-        how: RecordHow,
+        mut how: RecordHow,
         is_quiet: bool,
     ) -> Result<Arc<RecordingSnapshot>, Refusal> {
         if self.recording_names.contains_key(&how.name) {
@@ -108,6 +108,12 @@ impl Exchange {
             },
         );
         self.tell_recording(record);
+        if let (Holder::Bridge(_), true) = (holder, how.beep) {
+            // The recording does not wait for it, as it would for all that is played there before.
+            how.beep = false;
+            let beep = PlayHow { media: vec!["tone:beep".into()], ..PlayHow::default() };
+            let _ = self.make_playback(holder, beep, String::new(), true); // it is one that there is
+        }
         let operations = self.operations(holder).expect("it was just found");
         operations.push(Operation::Record(record, Box::new(how)));
         self.begin_operations(holder);

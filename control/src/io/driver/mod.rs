@@ -17,8 +17,8 @@ use std::sync::{Arc, Mutex};
 
 use stasis_bus::{Bus, BusEnded, Delivery, Overflow, PullSubscription, Topic};
 use stasis_media::event::{
-    DtmfBegan, DtmfReceived, PlaybackChanged, RtpReceived, RtpSent, TalkingStarted, TalkingStopped,
-    ToneDetected,
+    DtmfBegan, DtmfReceived, PlaybackChanged, RtpReceived, RtpSent, RtpSources, TalkingStarted,
+    TalkingStopped, ToneDetected,
 };
 use stasis_media::frame::SampleRate;
 use stasis_media::io::{
@@ -213,6 +213,7 @@ impl Driver {
             .accept::<RecordingChanged>()
             .accept::<RtpReceived>()
             .accept::<RtpSent>()
+            .accept::<RtpSources>()
             .accept::<Wake>()
             .pull()
     }

@@ -4,7 +4,7 @@ use stasis_bus::Delivery;
 use stasis_media::LegId;
 use stasis_media::event::{
     DtmfBegan, DtmfReceived, DtmfSource, PlaybackChanged, PlaybackState as EngineState,
-    RtpReceived, RtpSent, TalkingStarted, TalkingStopped, ToneDetected,
+    RtpReceived, RtpSent, RtpSources, TalkingStarted, TalkingStopped, ToneDetected,
 };
 use stasis_media::io::{PlaybackFailed, RecordingChanged};
 
@@ -59,6 +59,13 @@ impl Driver {
             let line = line(leg)?;
             let figures = self.figures.entry(line).or_default();
             (figures.sent, figures.sent_octets) = (stats.packets, stats.bytes);
+            return Some(MediaEvent::Figures(line, *figures));
+        }
+        if let Some(&RtpSources { leg, sent, received, received_bytes }) = delivery.downcast_ref() {
+            let line = line(leg)?;
+            let figures = self.figures.entry(line).or_default();
+            (figures.local_ssrc, figures.remote_ssrc) = (sent, received);
+            figures.received_octets = received_bytes;
             return Some(MediaEvent::Figures(line, *figures));
         }
         None
