@@ -5,7 +5,7 @@ CARGO := cargo
 ARGS :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-ari demo-ivr test test-apps setup check lint doc unit benches loom shuttle stress faults hours bench soak dtmf-speech dtmf-suite
+.PHONY: help demo demo-ari demo-ivr test test-apps test-clients setup check lint doc unit benches loom shuttle stress faults hours bench soak dtmf-speech dtmf-suite
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -21,7 +21,7 @@ demo-ivr: ## A voice menu of an ARI application in Node, with four simulated cal
 	@sh scripts/setup.sh node
 	@sh examples/apps/run.sh ivr $(ARGS)
 
-test: setup check lint doc unit benches loom shuttle ## Everything that must pass
+test: setup check lint doc unit test-clients benches loom shuttle ## Everything that must pass
 	@echo "All tests passed."
 
 setup: ## Install what is missing (C compiler, pkg-config, cmake, ALSA headers)
@@ -43,6 +43,11 @@ unit: ## Run unit, integration and doc tests
 test-apps: ## Run the ARI applications of examples/apps, each with its callers, and check what they say (half a minute)
 	@sh scripts/setup.sh python node
 	sh examples/apps/test.sh
+
+test-clients: ## Run client libraries of ARI, as they are published, against the server (40 s)
+	@sh scripts/setup.sh python node
+	$(CARGO) build --locked -p stasis-server
+	@sh server/tests/clients/run.sh $(or $(CARGO_TARGET_DIR),target)
 
 benches: ## Run each bench once, as a test
 	$(CARGO) test --locked --benches

@@ -40,7 +40,7 @@ if [ -n "$missing" ]; then
     line="apt-get install -y --no-install-recommends$missing"
     if ! command -v apt-get >/dev/null 2>&1; then
         echo "These Debian packages are missing:$missing" >&2
-        echo "Install what your system has in their place (Fedora: dnf install gcc cmake pkgconf alsa-lib-devel)," >&2
+        echo "Install what your system has in their place (Fedora: dnf install gcc cmake pkgconf alsa-lib-devel nodejs npm python3)," >&2
         echo "then run this again." >&2
         exit 1
     fi

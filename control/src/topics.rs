@@ -171,12 +171,14 @@ impl State {
 
     /// The playback of this id, as long as it is not over.
     pub fn playback(&self, id: &PlaybackId) -> Option<Arc<PlaybackSnapshot>> {
-        self.caches.playbacks.get(id).map(|cached| cached.playback.clone())
+        let cached = self.caches.playbacks.get(id)?;
+        Some(cached.playback.clone()).filter(|playback| !playback.state.is_final())
     }
 
     /// The recording of this name, as long as it is not over.
     pub fn recording(&self, name: &str) -> Option<Arc<RecordingSnapshot>> {
-        self.caches.recordings.get(&name.into()).map(|cached| cached.recording.clone())
+        let cached = self.caches.recordings.get(&name.into())?;
+        Some(cached.recording.clone()).filter(|recording| !recording.state.is_final())
     }
 }
 

@@ -388,8 +388,10 @@ impl Exchange {
         apps: &BTreeSet<AppKey>,
         message: &M,
     ) {
-        self.tell_apps(apps, message);
+        // First where snapshots are kept: an application that was told of it asks, and must not be told what
+        // was before.
         topic.publish_with(|| message.clone());
+        self.tell_apps(apps, message);
     }
 
     fn tell_apps<M: Any + Send + Sync + Clone>(&self, apps: &BTreeSet<AppKey>, message: &M) {

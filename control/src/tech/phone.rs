@@ -172,8 +172,10 @@ impl Technology for Phones {
                 let Some(phone) = self.phones.get(&call.phone) else { return };
                 let refusal = |cause| Signal::HungUp { cause, tech_cause: None };
                 match phone.answers {
-                    Answers::Busy => return context.signal(channel, Signal::Busy),
-                    Answers::Congestion => return context.signal(channel, Signal::Congestion),
+                    Answers::Busy => return context.signal(channel, refusal(Cause::BUSY)),
+                    Answers::Congestion => {
+                        return context.signal(channel, refusal(Cause::CONGESTION));
+                    }
                     Answers::Rejects => return context.signal(channel, refusal(Cause::REJECTED)),
                     Answers::After(time) => context.after(time, channel, ANSWER),
                     Answers::Never => {}

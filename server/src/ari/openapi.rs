@@ -51,7 +51,8 @@ pub fn document(operations: &[Operation], models: &BTreeMap<String, Model>, serv
 
 fn describe(operation: &Operation) -> Value {
     let id = format!("{}_{}", operation.resource(), operation.nickname);
-    let parameters = operation.parameters.iter().filter(|p| p.place != Place::Body);
+    let parameters = operation.parameters.iter();
+    let parameters = parameters.filter(|p| ![Place::Body, Place::Whole].contains(&p.place));
     let mut told = json!({
         "tags": [operation.resource()],
         "operationId": id,

@@ -18,6 +18,9 @@ pub enum Place {
     Query,
     /// In the body only, with its name.
     Body,
+    /// It is the body: those in the body are its parts, and have no place of their own for clients that know
+    /// no parts of bodies (Swagger).
+    Whole,
 }
 
 /// What a parameter is.

@@ -76,7 +76,7 @@ fn describe(operation: &Operation) -> Value {
         "nickname": operation.nickname,
         "summary": operation.summary,
         "responseClass": class,
-        "parameters": operation.parameters.iter().map(parameter).collect::<Vec<_>>(),
+        "parameters": parameters(&operation.parameters),
         "errorResponses": operation.errors.iter().map(error).collect::<Vec<_>>(),
     });
     if operation.returns == Returns::Events {
@@ -84,6 +84,13 @@ fn describe(operation: &Operation) -> Value {
         told["websocketProtocol"] = "ari".into();
     }
     told
+}
+
+/// Clients write the parameter that is the body as it is, and other ones of the body with their names.
+fn parameters(of: &[Parameter]) -> Vec<Value> {
+    let has_whole = of.iter().any(|parameter| parameter.place == Place::Whole);
+    let told = of.iter().filter(|parameter| !has_whole || parameter.place != Place::Body);
+    told.map(parameter).collect()
 }
 
 fn parameter(of: &Parameter) -> Value {
@@ -98,7 +105,7 @@ fn parameter(of: &Parameter) -> Value {
     let place = match of.place {
         Place::Path => "path",
         Place::Query => "query",
-        Place::Body => "body",
+        Place::Body | Place::Whole => "body",
     };
     let mut told = json!({
         "name": of.name,
@@ -176,4 +183,25 @@ fn model(name: &str, models: &BTreeMap<String, Model>) -> Option<Value> {
         told["discriminator"] = "type".into();
     }
     Some(told)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ari::operations;
+    use crate::ari::schema::models;
+
+    #[test]
+    fn a_parameter_that_is_the_body_is_told_and_its_parts_are_not() {
+        let all = operations::all();
+        let told = declaration(&all, &models(), "applications", "http://localhost/ari").unwrap();
+        let apis = told["apis"].as_array().unwrap().iter();
+        let mut operations = apis.flat_map(|api| api["operations"].as_array().unwrap());
+        let filter = operations.find(|operation| operation["nickname"] == "filter").unwrap();
+        let parameters = filter["parameters"].as_array().unwrap().iter();
+        let told: Vec<_> = parameters
+            .map(|parameter| (parameter["name"].as_str(), parameter["paramType"].as_str()))
+            .collect();
+        assert_eq!(told, [(Some("applicationName"), Some("path")), (Some("filter"), Some("body"))]);
+    }
 }

@@ -284,8 +284,8 @@ impl Exchange {
             return;
         };
         let event = PlaybackEvent { playback: playback.snapshot.clone(), at: self.time() };
+        self.topics.playbacks.publish(event.clone()); // first: who was told may ask
         self.tell_holder(playback.holder, &event);
-        self.topics.playbacks.publish(event);
     }
 
     /// A playback is over.

@@ -132,11 +132,11 @@ impl Exchange {
             return;
         }
         let event = RecordingEvent { recording: recording.snapshot.clone(), at: self.time() };
+        self.topics.recordings.publish(event.clone()); // first: who was told may ask
         match recording.listeners.is_empty() {
             true => self.tell_holder(recording.holder, &event),
             false => self.tell_apps(&recording.listeners, &event),
         }
-        self.topics.recordings.publish(event);
     }
 
     /// A recording has come to another state.

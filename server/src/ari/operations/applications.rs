@@ -1,12 +1,13 @@
 //! `/applications`: who listens, and to what.
 
+use serde_json::{Map, Value};
 use stasis_control::application::Source;
 use stasis_control::id::AppName;
 
 use crate::ari::Ari;
 use crate::ari::model::Application;
 use crate::ari::operation::{Operation, Outcome, Returns, delete, done, exchange, get, post, put};
-use crate::ari::parameters::{Later, SOURCE, Types, parameters};
+use crate::ari::parameters::{Kind, Later, Parameter, Readable, SOURCE, Types, parameters};
 use crate::ari::reply::Reply;
 
 parameters! {
@@ -26,6 +27,8 @@ parameters! {
     struct Filter {
         /// Its name.
         Path "applicationName" name: String;
+        /// Which types of events it is told of: `allowed` and `disallowed`.
+        Whole "filter" filter: Option<Lists>;
         /// The types that it wants to be told of; none: all.
         Body "allowed" allowed: Option<Types>;
         /// The types that it does not want to be told of, also if they are allowed.
@@ -73,6 +76,22 @@ fn read(ari: &Ari, Named { name }: Named) -> Outcome {
     done(Reply::ok(&Application::from(&*found)))
 }
 
+/// A filter: what is in no list stays as it is.
+pub(super) struct Lists {
+    allowed: Option<Types>,
+    disallowed: Option<Types>,
+}
+
+impl Readable for Lists {
+    const KIND: Kind = Kind::Types;
+
+    fn read(given: Option<Value>, parameter: &Parameter) -> Result<Self, Reply> {
+        let mut lists = Map::read(given, parameter)?;
+        let mut list = |name| Option::read(lists.remove(name), parameter);
+        Ok(Lists { allowed: list("allowed")?, disallowed: list("disallowed")? })
+    }
+}
+
 /// Which sources, but the application is looked for first.
 fn sources(ari: &Ari, name: &str, sources: Later<Vec<String>>) -> Result<Vec<Source>, Reply> {
     let sources = sources.or("Missing parameter eventSource")?;
@@ -96,7 +115,11 @@ fn unsubscribe(ari: &Ari, Sources { name, sources: given }: Sources) -> Outcome 
     })
 }
 
-fn filter(_: &Ari, Filter { name, allowed, disallowed }: Filter) -> Outcome {
+fn filter(_: &Ari, Filter { name, filter, mut allowed, mut disallowed }: Filter) -> Outcome {
+    // Some client libraries write its name into the body nevertheless.
+    if let Some(filter) = filter {
+        (allowed, disallowed) = (allowed.or(filter.allowed), disallowed.or(filter.disallowed));
+    }
     let has_none = allowed.is_none() && disallowed.is_none();
     let [allowed, disallowed] = [allowed, disallowed].map(|types| match types {
         None if has_none => Some(Vec::new()),

@@ -1,6 +1,7 @@
 //! `/deviceStates`: what devices do.
 
 use stasis_control::device::DeviceState;
+use stasis_control::endpoint::EndpointState;
 
 use crate::ari::Ari;
 use crate::ari::model::DeviceState as Model;
@@ -31,8 +32,7 @@ pub(super) fn operations() -> Vec<Operation> {
             .says("All devices whose states clients have set.")
             .returns(Returns::List("DeviceState")),
         get("/deviceStates/{deviceName}", "get", |ari, One { name }: One| {
-            let state = ari.state.device(&name).unwrap_or_default().name();
-            done(Reply::ok(&Model { name: &name, state }))
+            done(Reply::ok(&Model { name: &name, state: state_of(ari, &name).name() }))
         })
         .says("What a device does, also one that nobody has ever heard of.")
         .returns(Returns::Object("DeviceState")),
@@ -45,6 +45,16 @@ pub(super) fn operations() -> Vec<Operation> {
         .says("What a device does is not known any more.")
         .fails(&[unknown, not_ours]),
     ]
+}
+
+/// What a device does. An endpoint that has no calls does nothing; of others that is not known.
+fn state_of(ari: &Ari, name: &str) -> DeviceState {
+    let idle = || match ari.state.endpoint(name)?.state {
+        EndpointState::Online => Some(DeviceState::NotInuse),
+        EndpointState::Offline => Some(DeviceState::Unavailable),
+        EndpointState::Unknown => None,
+    };
+    ari.state.device(name).or_else(idle).unwrap_or_default()
 }
 
 fn list(ari: &Ari, (): ()) -> Outcome {
