@@ -21,7 +21,7 @@ demo-ivr: ## A voice menu of an ARI application in Node, with four simulated cal
 	@sh scripts/setup.sh node
 	@sh examples/apps/run.sh ivr $(ARGS)
 
-test: setup check lint doc unit test-clients benches loom shuttle ## Everything that must pass
+test: setup check lint doc unit test-clients test-apps benches loom shuttle ## Everything that must pass
 	@echo "All tests passed."
 
 setup: ## Install what is missing (C compiler, pkg-config, cmake, ALSA headers)

@@ -129,14 +129,16 @@ impl Events {
         }
     }
 
-    /// The next event, as it was sent; other frames are passed over.
+    /// The next event, as it was sent; pings are answered.
     pub fn next(&mut self) -> io::Result<&[u8]> {
         loop {
-            if let Some((is_text, start, end)) = frame(&self.buffer[self.from..self.to]) {
+            if let Some((kind, start, end)) = frame(&self.buffer[self.from..self.to]) {
                 let (start, end) = (self.from + start, self.from + end);
                 self.from = end;
-                if is_text {
-                    return Ok(&self.buffer[start..end]);
+                match kind {
+                    TEXT => return Ok(&self.buffer[start..end]),
+                    PING => self.stream.write_all(&PONG)?,
+                    _ => {}
                 }
                 continue;
             }
@@ -145,13 +147,18 @@ impl Events {
     }
 }
 
-/// A frame of RFC 6455, 5.2, as servers send them: whether it is a text, and where it is.
-fn frame(bytes: &[u8]) -> Option<(bool, usize, usize)> {
+/// Kinds of frames (RFC 6455, 5.2), and the answer to a ping, without content, masked by zeros.
+const TEXT: u8 = 1;
+const PING: u8 = 9;
+const PONG: [u8; 6] = [0x8a, 0x80, 0, 0, 0, 0];
+
+/// A frame of RFC 6455, 5.2, as servers send them: its kind, and where its content is.
+fn frame(bytes: &[u8]) -> Option<(u8, usize, usize)> {
     let (first, second) = (*bytes.first()?, *bytes.get(1)?);
     let (start, length) = match second & 0x7f {
         126 => (4, usize::from(u16::from_be_bytes(bytes.get(2..4)?.try_into().ok()?))),
         127 => (10, usize::try_from(u64::from_be_bytes(bytes.get(2..10)?.try_into().ok()?)).ok()?),
         short => (2, usize::from(short)),
     };
-    (bytes.len() >= start + length).then_some((first & 0x0f == 1, start, start + length))
+    (bytes.len() >= start + length).then_some((first & 0x0f, start, start + length))
 }
