@@ -319,9 +319,10 @@ scenario('a playback is paused, moved in and restarted', async (t) => {
   const playback = us.client.Playback();
   await channel.play({ media: ['sound:demo-congrats', 'sound:hello-world'], skipms: 1000 }, playback);
   await us.log.first('PlaybackStarted', { 'playback.id': playback.id });
-  for (const operation of ['pause', 'unpause', 'forward', 'reverse', 'restart']) {
-    await playback.control({ operation });
-  }
+  await playback.control({ operation: 'pause' });
+  await playback.control({ operation: 'unpause' });
+  await us.log.count(2, 'PlaybackStarted', { 'playback.id': playback.id });
+  for (const operation of ['forward', 'reverse', 'restart']) await playback.control({ operation });
   assert.equal((await playback.get()).state, 'playing');
   await refused(playback.control({ operation: 'bogus' }), /Invalid/i);
   await playback.stop();

@@ -163,7 +163,10 @@ scenario('a playback is controlled by its instance', async (t) => {
   const { channel } = await answered(us, app, 'Test/carol');
   const playback = await channel.play({ media: 'sound:demo-congrats' }, unique('playback'));
   await us.log.first('PlaybackStarted', { 'playback.id': playback.id });
-  for (const operation of ['pause', 'unpause', 'forward', 'reverse']) await playback.control(operation);
+  await playback.control('pause');
+  await playback.control('unpause');
+  await us.log.count(2, 'PlaybackStarted', { 'playback.id': playback.id });
+  for (const operation of ['forward', 'reverse']) await playback.control(operation);
   assert.equal((await playback.get()).state, 'playing');
   await playback.stop();
   await us.log.first('PlaybackFinished', { 'playback.id': playback.id });

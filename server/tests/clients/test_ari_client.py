@@ -217,7 +217,10 @@ class AriClientTest(Case):
             channel = await self.answered(ari, log, "Test/carol")
             playback = await ari.play_channel_with_id(channel.id, unique("playback"), "sound:demo-congrats")
             await log.first("PlaybackStarted", playback__id=playback.id)
-            for operation in ["pause", "unpause", "forward", "reverse", "restart"]:
+            await playback.control("pause")
+            await playback.control("unpause")
+            await log.count(2, "PlaybackStarted", playback__id=playback.id)
+            for operation in ["forward", "reverse", "restart"]:
                 await playback.control(operation)
             self.assertEqual((await ari.get_playback(playback.id)).state, "playing")
             await self.refused(400, "Invalid", playback.control("bogus"))

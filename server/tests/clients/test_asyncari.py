@@ -204,7 +204,10 @@ class Asyncari(Case):
             playback = await channel.play(media="sound:demo-congrats", playbackId=unique("playback"))
             async with asyncio.timeout(10):
                 await playback.wait_playing()
-            for operation in ["pause", "unpause", "forward", "reverse", "restart"]:
+            await playback.control(operation="pause")
+            await playback.control(operation="unpause")
+            await log.count(2, "PlaybackStarted", playback__id=playback.id)
+            for operation in ["forward", "reverse", "restart"]:
                 await playback.control(operation=operation)
             await playback.stop()
             await log.first("PlaybackFinished", playback__id=playback.id)
