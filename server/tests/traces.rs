@@ -50,6 +50,11 @@ const MEANT: &[(&str, &str, &str)] = &[
     ("34", "GET /bridges", "a bridge may be made with variables"),
     ("36", "told w1 golden of channel g-c", "who is in a bridge is named latest first, always"),
     ("39", "told w1 golden of channel g-a", "nothing that is played or recorded is in the bridge"),
+    (
+        "37",
+        "told w1 golden of channel g-a;2",
+        "a key is passed on when it is over, so it may come too late",
+    ),
     ("40", "told w1 golden of channel g-b", "that somebody talks no longer is told"),
     (
         "41",
