@@ -9,6 +9,8 @@
 //! cargo bench --bench ari -- --help
 //! ```
 
+#![allow(clippy::disallowed_methods)] // who measures reads a clock
+
 #[cfg(target_os = "linux")]
 #[path = "."]
 mod ari {

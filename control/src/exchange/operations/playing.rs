@@ -238,6 +238,7 @@ impl Exchange {
             return;
         }
         match state {
+            state if playback.is_begun && playback.snapshot.state == state => {}
             PlaybackState::Playing => {
                 playback.is_begun = true;
                 self.set_playback_state(number, PlaybackState::Playing);
@@ -352,8 +353,20 @@ impl Exchange {
             PlaybackOperation::Reverse => PlaybackControl::Reverse(skip),
             PlaybackOperation::Forward => PlaybackControl::Forward(skip),
         };
-        if let Some(Some(play)) = playback.plays.get(playback.at) {
-            self.order(MediaOrder::ControlPlay(*play, control));
+        let (play, state) =
+            (playback.plays.get(playback.at).copied().flatten(), playback.snapshot.state);
+        if let Some(play) = play {
+            self.order(MediaOrder::ControlPlay(play, control));
+        }
+        // Who asks at once is told what was asked for, which the engine does with its next tick.
+        match (operation, state) {
+            (PlaybackOperation::Pause, PlaybackState::Playing) => {
+                self.set_playback_state(number, PlaybackState::Paused);
+            }
+            (PlaybackOperation::Unpause, PlaybackState::Paused) => {
+                self.set_playback_state(number, PlaybackState::Playing);
+            }
+            _ => {}
         }
         Ok(())
     }
