@@ -23,6 +23,8 @@ use crate::users::{Users, random_bytes};
 /// How long calls may take to their end when the server stops.
 const LAST_CALLS: Duration = Duration::from_secs(5);
 
+/// How long clients may take to hear that it does.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 /// How long it is from one look to the next whether they have.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -122,6 +124,9 @@ impl Server {
         drop(feed); // what it has left is in the outboxes
         http.stop();
         let _ = serving.await;
+        if tokio::time::timeout(LAST_WORDS, http.sockets_closed()).await.is_err() {
+            tracing::warn!("a client does not take leave: it is cut off");
+        }
         drop(consumers);
         drop(control);
     }

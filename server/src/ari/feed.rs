@@ -7,7 +7,7 @@
 //! their name is put behind it.
 //!
 //! When events get numbers, and are kept for clients that come back, it is done here, in
-//! [`Listener::tell`].
+//! `Listener::tell`.
 
 use std::collections::HashMap;
 use std::sync::Arc;

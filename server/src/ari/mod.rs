@@ -1,6 +1,6 @@
 //! The Asterisk REST Interface (ARI): what its clients can ask for, and what they are told.
 //!
-//! [`operations`] has what can be asked for: one table, from which requests are [routed](router) and
+//! `operations` has what can be asked for: one table, from which requests are [routed](router) and
 //! documentation is written ([`openapi`], [`swagger`]). [`model`] has the objects (a channel, a bridge, …),
 //! [`event`] what is told of them; both borrow from the snapshots of the call model and are written as JSON
 //! without a copy between. [`feed`] is the thread that writes each event once, for all who listen, and [`outbox`]

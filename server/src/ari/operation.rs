@@ -1,6 +1,6 @@
 //! Operations: what a client can ask for, as values: what each is called, takes, returns, and does.
 //!
-//! One table has them all ([`operations`](super::operations)); from it requests are routed, whichever way they
+//! One table has them all (`operations`); from it requests are routed, whichever way they
 //! come, and both documentations are written. To run an operation is to read its parameters and to say
 //! what is to be done ([`Work`]): nothing here waits, or knows of HTTP.
 

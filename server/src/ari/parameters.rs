@@ -2,7 +2,7 @@
 //!
 //! A client may write a parameter in the query, in a form, or in a JSON object in the body, which is the
 //! one that counts where there are several. [`Values`] has what was given, from wherever it came;
-//! [`parameters!`] makes a type that reads what it needs of that, and the [list](Parameters::LIST) that
+//! `parameters!` makes a type that reads what it needs of that, and the [list](Parameters::LIST) that
 //! the documentation shows. Both come from one declaration, so neither can have what the other has not.
 
 use serde_json::{Map, Value};

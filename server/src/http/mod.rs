@@ -1,9 +1,9 @@
 //! HTTP and WebSocket: the sockets by which the server is asked, and answers.
 //!
 //! [`Http::answer`] has the order in which a request is looked at: who asks, whether they may, what for. Then
-//! the [router](crate::ari::router) finds the operation, and what that wants to be done is done here
-//! ([`perform`](Http::perform)): at once, by the exchange's thread, or where files may be waited for. No request
-//! waits for another one. [`listen`] accepts connections, [`socket`] is what a WebSocket does.
+//! the [`router`] finds the operation, and what that wants to be done is done here
+//! (`perform`): at once, by the exchange's thread, or where files may be waited for. No request
+//! waits for another one. [`listen`] accepts connections, `socket` is what a WebSocket does.
 
 mod cors;
 pub mod listen;
@@ -93,6 +93,8 @@ pub struct Http {
     is_refusing: AtomicBool,
     /// Whether connections come to their end.
     stopping: watch::Sender<bool>,
+    /// How many WebSockets are open.
+    sockets: watch::Sender<usize>,
 }
 
 /// What stands where the operations are.
@@ -115,7 +117,19 @@ impl Http {
         let stopping = watch::Sender::new(false);
         let (router, models) = (Router::new(), models());
         let is_refusing = AtomicBool::new(false);
-        Http { ari, router, models, control, users, settings, figures, bus, is_refusing, stopping }
+        Http {
+            ari,
+            router,
+            models,
+            control,
+            users,
+            settings,
+            figures,
+            bus,
+            is_refusing,
+            stopping,
+            sockets: watch::Sender::new(0),
+        }
     }
 
     /// From here on nothing new is begun; who listens still listens.
@@ -131,6 +145,12 @@ impl Http {
     pub fn stop(&self) {
         self.refuse();
         self.stopping.send_replace(true);
+    }
+
+    /// Waits until no WebSocket is open any more.
+    pub async fn sockets_closed(&self) {
+        // What counts them is this.
+        let _ = self.sockets.subscribe().wait_for(|open| *open == 0).await;
     }
 
     /// Answers a request.

@@ -17,7 +17,6 @@ use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use stasis_control::application::Source;
 use stasis_control::id::AppName;
-use stasis_control::io::ControlHandle;
 use stasis_control::{Exchange, Registration};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, timeout};
@@ -40,7 +39,7 @@ const TRY_AGAIN_LATER: u16 = 1013;
 
 /// Who listens: to be let go when the connection is over.
 struct Session {
-    control: ControlHandle,
+    http: Arc<Http>,
     registrations: Vec<(AppName, Registration)>,
     outbox: Arc<Outbox>,
 }
@@ -49,12 +48,11 @@ impl Drop for Session {
     fn drop(&mut self) {
         self.outbox.close();
         let registrations = std::mem::take(&mut self.registrations);
-        self.control.submit(move |exchange| {
+        self.http.control.submit(move |exchange| {
             for (name, registration) in registrations {
                 exchange.deactivate(&name, registration);
             }
         });
-        metrics::gauge!("stasis_ari_sockets").decrement(1.0);
     }
 }
 
@@ -95,8 +93,7 @@ pub(super) async fn open(
     let Some(registrations) = registered.await else {
         return http.response(super::ended());
     };
-    metrics::gauge!("stasis_ari_sockets").increment(1.0);
-    let session = Session { control: http.control.clone(), registrations, outbox };
+    let session = Session { http: http.clone(), registrations, outbox };
     tracing::info!(user = user.name, applications = ?apps, "WebSocket opened");
     let http = http.clone();
     let application = apps[0].clone();
@@ -169,6 +166,24 @@ fn page(status: u16, title: &str, text: &str) -> Response<Body> {
     response
 }
 
+/// Counts a WebSocket as long as it is open.
+struct Counted(Arc<Http>);
+
+impl Counted {
+    fn new(http: &Arc<Http>) -> Self {
+        http.sockets.send_modify(|open| *open += 1);
+        metrics::gauge!("stasis_ari_sockets").increment(1.0);
+        Counted(http.clone())
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.sockets.send_modify(|open| *open -= 1);
+        metrics::gauge!("stasis_ari_sockets").decrement(1.0);
+    }
+}
+
 async fn serve(
     http: Arc<Http>,
     session: Session,
@@ -176,6 +191,7 @@ async fn serve(
     user: User,
     application: AppName,
 ) {
+    let _counted = Counted::new(&http);
     let (sink, stream) = socket.split();
     let is_alive = Arc::new(AtomicBool::new(true));
     let writer = Writer {

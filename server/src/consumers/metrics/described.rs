@@ -12,7 +12,7 @@ use Kind::{Counter, Gauge, Histogram};
 use Unit::{Count, Microseconds, Seconds};
 
 /// All figures that are counted here: kind, name, unit, what it is.
-const DESCRIBED: [(Kind, &str, Unit, &str); 35] = [
+const DESCRIBED: [(Kind, &str, Unit, &str); 42] = [
     (Gauge, "process_start_time_seconds", Seconds, "When the server was started, since 1970"),
     (Gauge, "stasis_channels", Count, "Channels there are"),
     (Gauge, "stasis_bridges", Count, "Bridges there are"),
@@ -117,6 +117,33 @@ const DESCRIBED: [(Kind, &str, Unit, &str); 35] = [
         "stasis_media_tick_lateness_seconds",
         Seconds,
         "How late ticks have begun since the start",
+    ),
+    (Counter, "stasis_http_requests_total", Count, "Requests that were answered, by status"),
+    (
+        Counter,
+        "stasis_http_connections_refused_total",
+        Count,
+        "Connections that were refused, because there were too many",
+    ),
+    (Gauge, "stasis_ari_sockets", Count, "WebSockets that are open"),
+    (Counter, "stasis_ari_events_total", Count, "Events that clients were told"),
+    (
+        Counter,
+        "stasis_ari_events_missed_total",
+        Count,
+        "Events that clients have missed, because they were too slow",
+    ),
+    (
+        Counter,
+        "stasis_ari_sockets_overflowed_total",
+        Count,
+        "WebSockets that were closed, because their clients were too slow",
+    ),
+    (
+        Counter,
+        "stasis_ari_feed_lost_total",
+        Count,
+        "Messages that were lost before events were made of them",
     ),
 ];
 
