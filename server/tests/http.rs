@@ -197,18 +197,42 @@ fn one_event_is_the_same_for_all_who_are_told_but_for_their_names() {
     assert!(told[0] == told[1] && told[1] == told[2], "{told:#?}");
 }
 
+/// A WebSocket that somebody has opened who does nothing more.
+fn handshake(server: &Running, app: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(server.address).unwrap();
+    write!(
+        stream,
+        "GET /ari/events?app={app}&api_key=ann:secret HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n\
+         Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
+    .unwrap();
+    let mut first = [0; 12];
+    stream.read_exact(&mut first).unwrap();
+    assert_eq!(&first, b"HTTP/1.1 101");
+    stream
+}
+
+#[test]
+fn a_client_that_does_not_answer_any_more_is_let_go() {
+    let server = Running::start("[ari]\nping_sec = 1\n");
+    let alive = server.listen("app=alive");
+    let mut dead = handshake(&server, "dead");
+    dead.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let mut all = Vec::new();
+    dead.read_to_end(&mut all).expect("it is closed");
+    assert!(all.windows(2).filter(|frame| *frame == [0x89, 0]).count() >= 4, "after some pings");
+    // Who answers has noticed nothing, and the other's application is free.
+    server.ask("POST", "/events/user/still?application=alive");
+    assert!(alive.wait_for(1, Duration::from_secs(5), |event| event["eventname"] == "still"));
+    assert_eq!(server.ask("GET", "/applications/dead").status, 404);
+}
+
 #[test]
 fn a_client_that_does_not_keep_up_is_told_how_much_it_has_missed() {
     let server = Running::start("[ari]\noutbox_messages = 50\ngrace_sec = 20\n");
     // It reads nothing for now.
-    let mut slow = TcpStream::connect(server.address).unwrap();
-    write!(
-        slow,
-        "GET /ari/events?app=slow&api_key=ann:secret HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n\
-         Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-    )
-    .unwrap();
-    std::thread::sleep(Duration::from_millis(100));
+    let mut slow = handshake(&server, "slow");
     let mut quick = server.listen("app=quick");
     let sent = 3_000;
     let body = json!({"variables": {"text": "x".repeat(8_000)}});

@@ -33,6 +33,8 @@ use crate::users::User;
 const PROTOCOL: &str = "ari";
 /// The largest message that a client may send.
 const MOST_MESSAGE_BYTES: usize = 1 << 20;
+/// A client may be busy with something else: so often it need not answer.
+const MOST_UNANSWERED: u32 = 4;
 /// Codes of RFC 6455, 7.4.1, and of its registry.
 const GOING_AWAY: u16 = 1001;
 const TRY_AGAIN_LATER: u16 = 1013;
@@ -233,13 +235,18 @@ impl Writer {
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
         pings.tick().await; // the first is at once
         let (outbox, has_pings) = (self.outbox.clone(), !self.ping.is_zero());
+        let mut unanswered = 0;
         loop {
             let next = tokio::select! {
                 biased; // what is left is sent before the end
                 next = outbox.next() => Some(next),
                 () = stopped(&mut stopping) => None,
                 _ = pings.tick(), if has_pings => {
-                    if !self.is_alive.swap(false, Ordering::Relaxed) {
+                    unanswered = match self.is_alive.swap(false, Ordering::Relaxed) {
+                        true => 0,
+                        false => unanswered + 1,
+                    };
+                    if unanswered == MOST_UNANSWERED {
                         tracing::warn!("a client does not answer any more: it is disconnected");
                         break;
                     }
