@@ -112,7 +112,12 @@ impl Served {
 #[test]
 fn a_server_is_started_looked_into_and_stopped() {
     let folder = Folder::new();
-    let served = Served::start(&folder, &["--user", "me:se:cret"]);
+    // Whatever is logged, credentials and keys that somebody presses are not.
+    let config = folder.path().join("stasis.toml");
+    std::fs::write(&config, "[log]\nlevel = 'trace'\n[records]\ndatabase = 'stasis-records.db'\n")
+        .unwrap();
+    let config = config.to_str().unwrap();
+    let served = Served::start(&folder, &["--user", "me:se:cret", "--config", config]);
     let url = served.url();
     let ask = |method: &str, path: &str| {
         common::Ask::new(method, &format!("{url}/ari{path}")).basic("me", "se:cret").send()
@@ -136,10 +141,20 @@ fn a_server_is_started_looked_into_and_stopped() {
     assert!(show("topics", &[]).contains("channel:c1"));
     let wrong = run(&["show", "channels", "--url", &url, "--user", "me:no"]);
     assert!(text(&wrong.stderr).contains("not known"), "{wrong:?}");
+    let socket = format!("{}/ari/events?app=a&api_key=me:se:cret", url.replace("http", "ws"));
+    let mut socket = common::Socket::open(&socket, None, None).unwrap_or_else(|_| panic!());
+    assert_eq!(ask("POST", "/channels?endpoint=Test/carol&app=a&channelId=c2").status, 200);
+    socket.expect("StasisStart");
+    assert_eq!(ask("POST", "/channels/c2/dtmf?dtmf=471147114711").status, 204);
+    socket.send(
+        r#"{"type":"RESTRequest","method":"POST","uri":"channels/c2/dtmf?dtmf=471147114711"}"#,
+    );
+    assert_eq!(socket.expect("RESTResponse")["status_code"], 204);
     let log = served.terminate();
     assert!(log.contains("c1"), "what happens to calls is logged: {log}");
     assert!(!log.contains("cret"), "credentials are not: {log}");
-    assert!(folder.path().join("stasis/records.db").exists());
+    assert!(!log.contains("471147"), "nor are keys: {log}");
+    assert!(folder.path().join("stasis-records.db").exists());
 }
 
 #[test]
@@ -153,4 +168,5 @@ fn without_a_user_one_is_made_and_told_once() {
     assert!(password.len() >= 32, "nobody guesses it");
     let password = password.to_owned();
     assert!(!served.terminate().contains(&password));
+    assert!(folder.path().join("stasis/records.db").exists(), "in the user's state folder");
 }

@@ -234,7 +234,7 @@ fn a_client_that_does_not_keep_up_is_told_how_much_it_has_missed() {
     // It reads nothing for now.
     let mut slow = handshake(&server, "slow");
     let mut quick = server.listen("app=quick");
-    let sent = 3_000;
+    let sent = 2_000;
     let body = json!({"variables": {"text": "x".repeat(8_000)}});
     for number in 0..sent {
         let path = format!("/events/user/event{number}?application=slow");
