@@ -15,6 +15,7 @@ mod told;
 #[path = "traces/unify.rs"]
 mod unify;
 
+use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -35,7 +36,6 @@ const MEANT: &[(&str, &str, &str)] = &[
     ),
     ("05", "told w1 golden of channel g-a;2", "who asks in two ways is told once"),
     ("27", "POST /channels/g-a/play : 400", "a client's mistake is no 500"),
-    ("27", "told w1 golden of playback", "what cannot be played is told to have failed"),
     (
         "34",
         "POST /bridges {\"type\":\"mixing\",\"bridgeId\":\"g-b5\"",
@@ -77,7 +77,6 @@ const MEANT: &[(&str, &str, &str)] = &[
     ("51", "GET /asterisk/modules/app_echo.so", "there are no modules"),
     ("51", "POST /asterisk/modules/app_echo.so", "there are no modules"),
     ("51", "DELETE /asterisk/logging/g-log", "what was added can be deleted by its name"),
-    ("51", "GET /asterisk/logging", "what was added is listed"),
     ("55", "told w1 golden of device", "a device's state is told once"),
     ("60", "told w1 golden of channel g-c;2", "an answer waits its half second out"),
 ];
@@ -100,6 +99,7 @@ fn recorded_scenarios_are_answered_and_told_as_they_were() {
         .collect();
     files.sort();
     let (next, differences) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    let needed = Mutex::new(BTreeSet::new());
     std::thread::scope(|scope| {
         for _ in 0..AT_A_TIME {
             scope.spawn(|| {
@@ -113,9 +113,14 @@ fn recorded_scenarios_are_answered_and_told_as_they_were() {
                     }
                     let found = player::play(&scenario);
                     let meant = |difference: &String| {
-                        MEANT.iter().any(|(scenario, beginning, _)| {
+                        let mut meant = MEANT.iter().enumerate();
+                        let found = meant.find(|(_, (scenario, beginning, _))| {
                             name.starts_with(scenario) && difference.starts_with(beginning)
-                        })
+                        });
+                        if let Some((number, _)) = found {
+                            needed.lock().unwrap().insert(number);
+                        }
+                        found.is_some()
                     };
                     let found: Vec<_> = found.into_iter().filter(|one| !meant(one)).collect();
                     let verdict = if found.is_empty() { "as recorded" } else { "differs" };
@@ -126,6 +131,11 @@ fn recorded_scenarios_are_answered_and_told_as_they_were() {
             });
         }
     });
+    // Those that depend on the moment are not needed each time.
+    let needed = needed.into_inner().unwrap();
+    for (_, meant) in MEANT.iter().enumerate().filter(|(number, _)| !needed.contains(number)) {
+        println!("{}: {:?} is as recorded this time", meant.0, meant.1);
+    }
     let mut differences = differences.into_inner().unwrap();
     differences.sort();
     assert!(differences.is_empty(), "{}", differences.join("\n"));
