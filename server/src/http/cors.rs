@@ -31,28 +31,24 @@ pub(super) fn is_preflight(origins: &Origins, parts: &request::Parts) -> bool {
         && origins.of(parts).is_some()
 }
 
-/// Tells a browser what its page may do. `allow` are the methods that there are.
-pub(super) fn add(
-    origins: &Origins,
-    parts: &request::Parts,
-    allow: Option<&HeaderValue>,
-    response: &mut Response<Body>,
-) {
+/// Tells a browser what its page may do: what is allowed there, if it has asked for that.
+pub(super) fn add(origins: &Origins, parts: &request::Parts, response: &mut Response<Body>) {
     let Some(origin) = origins.of(parts) else { return };
     let headers = response.headers_mut();
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
     headers.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
     headers.append(header::VARY, HeaderValue::from_static("Origin"));
+    let wanted = parts.headers.get(header::ACCESS_CONTROL_REQUEST_METHOD);
+    let allowed = headers.get(header::ALLOW).cloned();
+    let (Some(wanted), Some(allowed)) = (wanted, allowed) else { return };
     if parts.method != Method::OPTIONS {
         return;
     }
-    let Some(wanted) = parts.headers.get(header::ACCESS_CONTROL_REQUEST_METHOD) else { return };
-    let Some(allow) = allow else { return };
-    let is_there = allow.to_str().is_ok_and(|methods| {
+    let is_there = allowed.to_str().is_ok_and(|methods| {
         methods.split(',').any(|method| method.as_bytes() == wanted.as_bytes())
     });
     if is_there {
-        headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, allow.clone());
+        headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, allowed);
         if let Some(wanted) = parts.headers.get(header::ACCESS_CONTROL_REQUEST_HEADERS) {
             headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, wanted.clone());
         }

@@ -165,10 +165,8 @@ impl Http {
         let below = path.strip_prefix(ARI).filter(|rest| rest.is_empty() || rest.starts_with('/'));
         let mut response = match below {
             Some(below) => {
-                let answered = self.ari(&mut parts, body, below).await;
-                let allow = answered.headers().get(header::ALLOW).cloned();
-                let mut answered = answered;
-                cors::add(&self.settings.origins, &parts, allow.as_ref(), &mut answered);
+                let mut answered = self.ari(&mut parts, body, below).await;
+                cors::add(&self.settings.origins, &parts, &mut answered);
                 answered
             }
             None => self.page(&parts, &path, peer),
