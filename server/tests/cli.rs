@@ -154,6 +154,7 @@ fn a_server_is_started_looked_into_and_stopped() {
     assert!(log.contains("c1"), "what happens to calls is logged: {log}");
     assert!(!log.contains("cret"), "credentials are not: {log}");
     assert!(!log.contains("471147"), "nor are keys: {log}");
+    assert!(!log.contains('\u{1b}'), "and no colours where nobody sees them");
     assert!(folder.path().join("stasis-records.db").exists());
 }
 

@@ -1,5 +1,6 @@
 //! `stasis serve`: the server, until a signal ends it.
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use stasis_server::config::{Config, LogFormat};
@@ -80,7 +81,9 @@ fn own_folder() -> Result<PathBuf, Failure> {
 fn log(config: &Config, channels: LogChannels) -> Result<(), Failure> {
     let filter = EnvFilter::try_new(&config.log.level)
         .map_err(|problem| format!("log.level {:?}: {problem}", config.log.level))?;
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let has_colours = std::io::stderr().is_terminal();
+    let lines =
+        tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(has_colours);
     let lines = match config.log.format {
         LogFormat::Text => lines.with_filter(filter).boxed(),
         LogFormat::Json => lines.json().flatten_event(true).with_filter(filter).boxed(),
