@@ -218,9 +218,14 @@ impl Http {
             return self.response(reply);
         }
         let request = router::Request { method: parts.method.as_str(), path: below, values };
+        self.response(self.run(request).await)
+    }
+
+    /// Runs a request of ARI, however it came; it is given up when it takes too long.
+    async fn run(&self, request: router::Request<'_>) -> Reply {
         let outcome = self.router.run(&self.ari, request);
         let reply = tokio::time::timeout(self.settings.timeout, self.perform(outcome)).await;
-        self.response(reply.unwrap_or_else(|_| Reply::error(503, "The server is too busy")))
+        reply.unwrap_or_else(|_| Reply::error(503, "The server is too busy"))
     }
 
     /// Who asks.

@@ -362,11 +362,7 @@ impl Reader<'_> {
             Ok(asked) if self.user.is_read_only && !["GET", "OPTIONS"].contains(&asked.method) => {
                 Reply::error(403, "Write access denied")
             }
-            Ok(asked) => {
-                let outcome = http.router.run(&http.ari, asked);
-                let done = timeout(http.settings.timeout, http.perform(outcome)).await;
-                done.unwrap_or_else(|_| Reply::error(503, "The server is too busy"))
-            }
+            Ok(asked) => http.run(asked).await,
         };
         tracing::debug!(user = self.user.name, status = reply.status, "request on a WebSocket");
         request.answer(&reply, to())
