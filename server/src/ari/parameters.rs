@@ -409,7 +409,7 @@ macro_rules! parameters {
         $(
             $(#[doc = $text:literal])+
             $place:ident $name:literal $field:ident: $kind:ty
-            $(, in [$($value:literal),+])? $(, like $pattern:expr)? $(, from $least:literal)?
+            $(, in $values:expr)? $(, like $pattern:expr)? $(, from $least:literal)?
             $(, default $default:literal)? $(, missing $missing:literal)?;
         )*
     })*) => {$(
@@ -429,7 +429,7 @@ macro_rules! parameters {
                         && $crate::ari::parameters::none(&[$($default)?]).is_none(),
                     is_list: <$kind as $crate::ari::parameters::Readable>::IS_LIST,
                     default: $crate::ari::parameters::none(&[$($default)?]),
-                    values: &[$($($value),+)?],
+                    values: $crate::ari::parameters::words(&[$(&$values)?]),
                     pattern: $crate::ari::parameters::none(&[$($pattern)?]),
                     least: $crate::ari::parameters::first(&[$($least)?]),
                     text: &[$($text),+],
@@ -462,6 +462,14 @@ pub(super) const fn none(of: &[&'static str]) -> Option<&'static str> {
     match of {
         [one] => Some(one),
         _ => None,
+    }
+}
+
+/// The words that may be given, if they are listed.
+pub(super) const fn words(of: &[&'static [&'static str]]) -> &'static [&'static str] {
+    match of {
+        [one] => one,
+        _ => &[],
     }
 }
 

@@ -6,7 +6,7 @@ use stasis_control::bridge::BridgeType;
 use stasis_control::id::BridgeId;
 use stasis_control::{AddOptions, Exchange, NewBridge, Refusal};
 
-use super::media::{Played, Recorded, play_how, playback, record_how, recording};
+use super::media::{FORMATS, Played, Recorded, play_how, playback, record_how, recording};
 use crate::ari::Ari;
 use crate::ari::model::{Bridge, Variable as VariableModel, Variables as VariablesModel};
 use crate::ari::operation::{
@@ -124,8 +124,7 @@ parameters! {
         /// The recording's name.
         Query "name" name: Later<String>;
         /// How it is written down: wav, wav16, wav48, ulaw, alaw.
-        Query "format" format: Later<String>,
-            in ["wav", "wav16", "wav48", "sln16", "ulaw", "mulaw", "pcm", "alaw"];
+        Query "format" format: Later<String>, in FORMATS;
         /// Without effect: what is heard is recorded at the rate of the bridge.
         Query "recorder_format" recorder: Option<String>;
         /// It ends after so many seconds; 0: it does not.

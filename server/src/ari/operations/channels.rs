@@ -12,7 +12,9 @@ use stasis_control::{
     DigitsHow, Exchange, ExternalMedia, NewCall, NewSnoop, Originate, Refusal, Then,
 };
 
-use super::media::{Played, Recorded, milliseconds, play_how, playback, record_how, recording};
+use super::media::{
+    FORMATS, Played, Recorded, milliseconds, play_how, playback, record_how, recording,
+};
 use super::{MUSIC, find_channel};
 use crate::ari::Ari;
 use crate::ari::model::{Channel, RtpStat, Variable as VariableModel, Variables as VariablesModel};
@@ -170,8 +172,7 @@ parameters! {
         /// The recording's name.
         Query "name" name: Later<String>;
         /// How it is written down: wav, wav16, wav48, ulaw, alaw.
-        Query "format" format: Later<String>,
-            in ["wav", "wav16", "wav48", "sln16", "ulaw", "mulaw", "pcm", "alaw"];
+        Query "format" format: Later<String>, in FORMATS;
         /// It ends after so many seconds; 0: it does not.
         Query "maxDurationSeconds" max_duration: i64, default "0";
         /// It ends after so many seconds of silence; 0: it does not.
@@ -270,10 +271,13 @@ parameters! {
         /// Which.
         Path "channelId" id: String;
         /// How the transfer stands.
-        Query "states" states: String,
-            in ["channel_progress", "channel_answered", "channel_unavailable", "channel_declined"];
+        Query "states" states: String, in STATES;
     }
 }
+
+/// How a transfer can stand.
+const STATES: [&str; 4] =
+    ["channel_progress", "channel_answered", "channel_unavailable", "channel_declined"];
 
 const NO_CHANNEL: (u16, &str) = (404, "There is no such channel.");
 const NOT_IN_APPLICATION: (u16, &str) = (409, "The channel is in no application.");
@@ -724,8 +728,6 @@ fn in_application(_: &Ari, One { id }: One) -> Outcome {
 
 fn transfer_progress(ari: &Ari, Progress { id, states }: Progress) -> Outcome {
     find_channel(ari, &id)?;
-    const STATES: [&str; 4] =
-        ["channel_progress", "channel_answered", "channel_unavailable", "channel_declined"];
     if !STATES.contains(&states.as_str()) {
         return Err(Reply::error(400, &format!("states must be one of {}", STATES.join(", "))));
     }

@@ -62,7 +62,8 @@ pub(super) struct Recorded {
 }
 
 /// Formats that recordings can have.
-const FORMATS: [&str; 8] = ["wav", "wav16", "wav48", "sln16", "ulaw", "mulaw", "pcm", "alaw"];
+pub(super) const FORMATS: [&str; 8] =
+    ["wav", "wav16", "wav48", "sln16", "ulaw", "mulaw", "pcm", "alaw"];
 
 /// A recording as the model wants it.
 ///
