@@ -72,7 +72,7 @@ impl Server {
         let consumers = Consumers {
             _records: Records::start(&bus, state, &records(config))?,
             _statsd: Statsd::start(&bus, state, &config.statsd)?,
-            _call_log: CallLog::start(&bus, state, &config.call_log)?,
+            _call_log: CallLog::start(&bus, &config.call_log)?,
         };
         let feed = Feed::start(&bus, ari.epoch, &ari.about.id)?;
         let control = Control::start(&bus, exchange, driver)?;

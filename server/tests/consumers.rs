@@ -532,7 +532,7 @@ fn consumers_that_are_dropped_leave_calls_untouched() {
         Records::start(&hall.bus, &state, &settings).unwrap(),
         Statsd::start(&hall.bus, &state, &statsd).unwrap(),
         Metrics::start(&hall.bus, &state, &MetricsSettings::default()).unwrap(),
-        CallLog::start(&hall.bus, &state, &CallLogSettings::default()).unwrap(),
+        CallLog::start(&hall.bus, &CallLogSettings::default()).unwrap(),
     );
     let number = hall.begin();
     let before = hall.bus.statistics().subscriptions.len();
@@ -556,7 +556,7 @@ fn the_log_has_one_id_a_call() {
     let mut hall = Hall::new();
     hall.next = 700; // of another name than in other tests
     let lines = logged();
-    let log = CallLog::start(&hall.bus, &hall.exchange.state(), &CallLogSettings::default());
+    let log = CallLog::start(&hall.bus, &CallLogSettings::default());
     hall.call();
     drop(log);
     let lines = lines.lock().unwrap();

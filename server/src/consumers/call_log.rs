@@ -5,7 +5,6 @@
 
 use serde::{Deserialize, Serialize};
 use stasis_bus::{Bus, Delivery, Filter, Message};
-use stasis_control::State;
 use stasis_control::bridge::BridgeSnapshot;
 use stasis_control::channel::{ChannelSnapshot, ChannelState, ChannelUpdate};
 use stasis_control::message::{BridgeEvent, BridgeHappening};
@@ -44,11 +43,7 @@ impl CallLog {
     ///
     /// # Errors
     /// [`CallLogError`] when the bus is gone, or there is no thread for it.
-    pub fn start(
-        bus: &Bus,
-        _state: &State,
-        settings: &CallLogSettings,
-    ) -> Result<Self, CallLogError> {
+    pub fn start(bus: &Bus, settings: &CallLogSettings) -> Result<Self, CallLogError> {
         if !settings.enabled {
             return Ok(CallLog { _consumer: None });
         }

@@ -89,8 +89,8 @@ pub(super) fn everything(bus: &stasis_bus::Bus, name: &str) -> Result<(Feed, Fil
     Ok((Feed::new(bus, name, &topics)?, filter))
 }
 
-/// Whether a message that is not a copy for an application is to be counted. Playbacks and recordings are
-/// told twice: on the topic of whom they concern, and on their own.
+/// Whether a message is to be counted where it was heard. Playbacks and recordings are told twice, on the topic
+/// of whom they concern and on their own: the latter counts.
 pub(super) fn counts(message: &Message) -> bool {
     let topic = message.topic().name();
     let is_elsewhere = (message.is::<PlaybackEvent>() && topic != "playback:all")
